@@ -1,16 +1,53 @@
-# A thin, self-documenting front of the playbooks: `make help`. Every target works without make as well.
+# A thin front of the playbooks and the tests. Every target works without make as well: ansible-playbook playbooks/NAME.yml
 .DEFAULT_GOAL := help
-SHELL := /bin/sh
-
 PYTHON ?= python3
+INVENTORY ?= local
 
-# The controller's environment, and that of the tests beside it.
+# INVENTORY=single_vm   another inventory, a folder below inventories/ or a path
+# CHECK=yes             show what would change, change nothing
+# ARGS="-e …"           more words for ansible-playbook
+inventory := $(if $(wildcard inventories/$(INVENTORY)),inventories/$(INVENTORY),$(INVENTORY))
+play = .venv/bin/ansible-playbook -i $(inventory) $(if $(CHECK),--check --diff) $(ARGS)
+
+.PHONY: help deploy verify status start stop restart destroy lint test test-all clean
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deploy: .venv/installed ## Deploy the stack (INVENTORY=local CHECK=yes ARGS="-e mlflow_port=5001")
+	@$(play) site.yml
+
+verify: .venv/installed ## Use what was deployed with the real MLflow client
+	@$(play) playbooks/verify.yml
+
+status start stop restart: .venv/installed ## Look at, start, stop or restart the services
+	@$(play) playbooks/$@.yml
+
+destroy: .venv/installed ## Remove the services (CONFIRM=yes does not ask; DATA=yes removes data and passwords, too)
+	@$(play) playbooks/teardown.yml $(if $(CONFIRM),-e stack_teardown_confirm=$(CONFIRM)) $(if $(DATA),-e stack_teardown_data=$(DATA))
+
+lint: .venv-test/installed ## Run all linters and documentation checks
+	@.venv-test/bin/pytest tests/lint
+
+test: .venv/installed .venv-test/installed ## Lint, unit and integration tests, and a whole deployment of its own (10 minutes at most)
+	@.venv-test/bin/pytest tests/lint tests/unit tests/integration tests/deploy
+
+test-all: .venv/installed .venv-test/installed ## What `make test` leaves out: systemd hosts in Docker, the tarball (root)
+	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements-system.txt
+	@.venv-test/bin/pytest tests/system
+
+clean: ## Remove the environments of the controller and of the tests
+	@rm -rf .venv .venv-test .ansible .pytest_cache .ruff_cache .hypothesis
+
+# The controller's environment, and the one of the tests beside it.
 .venv/installed: requirements.txt
+	@echo "Preparing the controller's environment (.venv) ..."
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 .venv-test/installed: requirements.txt tests/requirements.txt
+	@echo "Preparing the environment of the tests (.venv-test) ..."
 	@$(PYTHON) -m venv .venv-test
 	@.venv-test/bin/pip install --quiet --disable-pip-version-check uv
 	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements.txt

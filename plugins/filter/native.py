@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Pure renderers of the engine `native`: a service's definition -> folders and files for mlops.stack.config_files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+
+HEADER = "# Written by mlops.stack for the service {name}. Changes made here are undone by the next run.\n"
+
+UNIT = """\
+{header}[Unit]
+Description={description}
+After=network-online.target
+Wants=network-online.target
+StartLimitIntervalSec=120
+StartLimitBurst=5
+
+[Service]
+User={user}
+WorkingDirectory={working_directory}
+EnvironmentFile={directory}/environment
+EnvironmentFile={directory}/secrets
+ExecStart={command}
+Restart=always
+RestartSec=3
+TimeoutStopSec=30
+UMask=0077
+# The service may write to its own data, and nowhere else.
+ReadWritePaths={state_dirs}
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+RUN_SCRIPT = """\
+#!/bin/sh
+{header}set -a
+. {directory}/environment
+. {directory}/secrets
+set +a
+umask 077
+cd {working_directory} || exit 1
+exec {command}
+"""
+
+PROGRAM = """\
+{header}[program:{name}]
+command=/bin/sh {directory}/run
+autorestart=true
+startsecs=3
+startretries=5
+stopwaitsecs=30
+; the server and its workers are one group, so that none outlives the others
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={directory}/log/{name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=5
+"""
+
+SUPERVISORD = """\
+# Written by mlops.stack. Changes made here are undone by the next run.
+[unix_http_server]
+file={home}/supervisor.sock
+chmod=0700
+
+[supervisord]
+logfile={home}/supervisord.log
+logfile_maxbytes=5MB
+logfile_backups=2
+pidfile={home}/supervisord.pid
+directory={home}
+umask=077
+{user}
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix://{home}/supervisor.sock
+
+[include]
+files={home}/conf.d/*.conf
+"""
+
+
+def to_env_file(variables: dict) -> str:
+    """NAME="value" lines that a POSIX shell and systemd's EnvironmentFile= read alike, whatever the value holds."""
+    lines = []
+    for name, value in sorted(variables.items()):
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError(f"'{name}' is not a name for an environment variable.")
+        text = "true" if value is True else "false" if value is False else str(value)
+        escaped = re.sub(r'(["\\`$])', r"\\\1", text)
+        lines.append(f'{name}="{escaped}"\n')
+    return "".join(lines)
+
+
+def _unit_word(word: str) -> str:
+    """One argument of ExecStart=: quoted, and with systemd's own % and $ taken literally."""
+    word = word.replace("%", "%%").replace("$", "$$")
+    if re.fullmatch(r"[A-Za-z0-9_@%+=:,./$-]+", word):
+        return word
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def _own_files(definition: dict, owner: str | None) -> list:
+    """The definition's own files, in the shape of config_files."""
+    files = []
+    for file in definition.get("files", []):
+        key = "secret_content" if file.get("secret") else "content"
+        entry = {"path": file["path"], key: file["content"], "mode": file["mode"]}
+        files.append(entry | ({"owner": owner} if owner else {}))
+    return files
+
+
+def _environment_files(definition: dict) -> list:
+    header, directory = HEADER.format(name=definition["name"]), definition["directory"]
+    plain = header + to_env_file(definition.get("environment", {}))
+    secret = header + to_env_file(definition.get("secret_environment", {}))
+    return [
+        {"path": f"{directory}/environment", "content": plain, "mode": "0600"},
+        {"path": f"{directory}/secrets", "secret_content": secret, "mode": "0600"},
+    ]
+
+
+def systemd_files(definition: dict) -> dict:
+    """Folders and files of a service under systemd."""
+    process, directory = definition["process"], definition["directory"]
+    unit = UNIT.format(
+        header=HEADER.format(name=definition["name"]),
+        description=definition["description"],
+        user=process["user"],
+        directory=directory,
+        working_directory=process["state_dirs"][0],
+        state_dirs=" ".join(_unit_word(path) for path in process["state_dirs"]),
+        command=" ".join(_unit_word(word) for word in process["command"]),
+    )
+    path = f"/etc/systemd/system/mlops-stack-{definition['name']}.service"
+    state = [{"path": path, "mode": "0750", "owner": process["user"]} for path in process["state_dirs"]]
+    return {
+        "directories": [{"path": os.path.dirname(directory), "mode": "0755"}, {"path": directory, "mode": "0755"}, *state],
+        "files": [
+            *_environment_files(definition),
+            *_own_files(definition, process["user"]),
+            {"path": path, "content": unit, "mode": "0644"},
+        ],
+        "service_files": [path],
+        "manager_directories": [],
+        "base_directory": os.path.dirname(directory),
+    }
+
+
+def supervisor_files(definition: dict, run_as_root: bool = False) -> dict:
+    """Folders and files of a service under the supervisord of the connecting user."""
+    process, directory, name = definition["process"], definition["directory"], definition["name"]
+    base = os.path.dirname(directory)
+    home, header = f"{base}/supervisor", HEADER.format(name=name)
+    run = RUN_SCRIPT.format(
+        header=header,
+        directory=shlex.quote(directory),
+        working_directory=shlex.quote(process["state_dirs"][0]),
+        command=" ".join(shlex.quote(word) for word in process["command"]),
+    )
+    program = PROGRAM.format(header=header.replace("#", ";", 1), name=name, directory=directory.replace("%", "%%"))
+    supervisord = SUPERVISORD.format(home=home.replace("%", "%%"), user="user=root\n" if run_as_root else "")
+    program_path = f"{home}/conf.d/{name}.conf"
+    folders = [base, directory, f"{directory}/log", home, f"{home}/conf.d", *process["state_dirs"]]
+    return {
+        "directories": [{"path": path, "mode": "0700"} for path in folders],
+        "files": [
+            *_environment_files(definition),
+            *_own_files(definition, None),
+            {"path": f"{directory}/run", "content": run, "mode": "0700"},
+            {"path": f"{home}/supervisord.conf", "content": supervisord, "mode": "0600"},
+            {"path": program_path, "content": program, "mode": "0600"},
+        ],
+        "service_files": [program_path],
+        "manager_directories": [home],
+        "base_directory": base,
+    }
+
+
+class FilterModule:
+    def filters(self):
+        return {"systemd_files": systemd_files, "supervisor_files": supervisor_files, "to_env_file": to_env_file}

@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: secret
+short_description: Read a generated secret of this deployment
+version_added: 0.1.0
+description:
+  - Reads the secret NAME from the deployment's secret store, a folder of files with mode 0600 on the controller.
+  - The lookup never creates anything. M(mlops.stack.secrets) does, at the beginning of C(mlops.stack.site).
+  - Where a secret does not exist yet, a marked placeholder stands for it in check mode and during preflight; otherwise it is an error.
+author:
+  - The mlops.stack contributors (@mlops-stack)
+options:
+  _terms:
+    description: Names of secrets, for example V(mlflow_admin_password).
+    type: list
+    elements: str
+    required: true
+  directory:
+    description: The store's folder.
+    type: str
+    required: true
+    vars:
+      - name: stack_secrets_dir
+  planned:
+    description: Whether a missing secret is going to be created by this run, so that a placeholder may stand for it.
+    type: bool
+    default: false
+    vars:
+      - name: stack_secrets_planned
+"""
+
+EXAMPLES = r"""
+- name: Tell where the admin's password lies
+  ansible.builtin.debug:
+    msg: "{{ 'known' if lookup('mlops.stack.secret', 'mlflow_admin_password') else 'unknown' }}"
+"""
+
+RETURN = r"""
+_list:
+  description: The values, without the newline at the end of the file.
+  type: list
+  elements: str
+"""
+
+import os
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.mlops.stack.plugins.module_utils.secret_files import secret_path
+
+# Long enough and odd enough to pass every check of a real password, and to be recognised when it turns up.
+PLACEHOLDER = "to-be-generated-by-this-run"
+
+
+class LookupModule(LookupBase):
+    def run(self, terms, variables=None, **kwargs):
+        variables = variables or {}
+        self.set_options(var_options=variables, direct=kwargs)
+        # Options that come from variables arrive as they were written.
+        directory = self._templar.template(self.get_option("directory"))
+        planned = self.get_option("planned") or variables.get("ansible_check_mode", False)
+        return [self._read(directory, name, planned) for name in terms]
+
+    def _read(self, directory, name, planned):
+        path = secret_path(directory, name)
+        try:
+            with open(path, encoding="utf-8") as handle:
+                value = handle.read().rstrip("\r\n")
+        except FileNotFoundError:
+            if planned:
+                return PLACEHOLDER
+            raise AnsibleError(
+                f"The secret '{name}' does not exist in {os.path.expanduser(directory)}: run the playbook "
+                "mlops.stack.site, which creates it, or restore the folder."
+            ) from None
+        except OSError as error:
+            raise AnsibleError(f"The secret '{name}' can't be read from {path}: {error.strerror}.") from None
+        if not value:
+            raise AnsibleError(f"The secret '{name}' in {path} is empty: remove the file, or write the value into it.")
+        return value

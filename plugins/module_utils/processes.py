@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The processes of a service, found by what they run: how an orphan of a killed supervisor is recognised as ours."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+
+def _commands():
+    """(pid, command line) of every process that this user may see."""
+    if os.path.isdir("/proc/self"):
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    with open(f"/proc/{name}/cmdline", "rb") as handle:
+                        yield int(name), handle.read().replace(b"\0", b" ").decode("utf-8", "replace")
+                except OSError:
+                    continue  # It ended meanwhile.
+    else:  # macOS
+        listing = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=False)
+        for line in listing.stdout.splitlines():
+            pid, _, command = line.strip().partition(" ")
+            yield int(pid), command
+
+
+def running_from(folder: str) -> list[int]:
+    """Process ids whose program is an interpreter or binary below FOLDER."""
+    prefix = folder.rstrip("/") + "/"
+    return sorted(pid for pid, command in _commands() if command.startswith(prefix) and pid != os.getpid())
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
+            return handle.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        if os.path.isdir("/proc/self"):
+            return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def end(pids: list[int], patience: float = 20.0) -> None:
+    """Ask the processes to end, and end them after PATIENCE seconds."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+        deadline = time.monotonic() + patience
+        while any(is_alive(pid) for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+def port_is_free(address: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except PermissionError:
+            return True  # A port below 1024: no one listens, whether we may is another question.
+        except OSError:
+            return False
+    return True
+
+
+def listens(pids: list[int], port: int) -> bool:
+    """Whether one of the processes holds a listening socket on PORT (Linux; elsewhere: whether there is one at all)."""
+    if not os.path.isdir("/proc/self"):
+        return bool(pids)
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table, encoding="ascii") as handle:
+                for line in list(handle)[1:]:
+                    fields = line.split()
+                    if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                        inodes.add(fields[9])
+        except OSError:
+            continue
+    for pid in pids:
+        try:
+            links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+        except OSError:
+            continue
+        if inodes.intersection(re.sub(r"\D", "", link) for link in links if link.startswith("socket:")):
+            return True
+    return False

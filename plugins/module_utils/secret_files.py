@@ -1,0 +1,13 @@
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where a secret of the controller lies: shared by the module that creates it and the lookup that reads it."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import quote
+
+
+def secret_path(directory: str, name: str) -> str:
+    """The file of the secret NAME: its URL-quoted name, so that any user name makes a safe file name."""
+    return os.path.join(os.path.expanduser(directory), quote(name, safe=""))

@@ -1,0 +1,297 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: config_files
+short_description: Write all folders and files of one service in one step
+version_added: 0.1.0
+description:
+  - Creates folders and writes files, each atomically, with owner and mode set before the file appears under its name.
+  - One call for a whole service, because each unchanged file that is a task of its own costs a module process.
+author:
+  - The mlops.stack contributors (@mlops-stack)
+options:
+  directories:
+    description: Folders to create, in this order. Existing ones get the mode and owner given here.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      mode:
+        description: Octal permission bits, as a string.
+        type: str
+        required: true
+      owner:
+        description: Name of the owning user. The connecting user when omitted.
+        type: str
+      group:
+        description: Name of the owning group. The owner's primary group when only O(directories[].owner) is given.
+        type: str
+  files:
+    description: Files to write. Exactly one of C(content) and C(secret_content) each.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      content:
+        description: The whole text of the file. It is shown in the diff.
+        type: str
+      secret_content:
+        description: The whole text of a file with secrets. The diff says only that it changes.
+        type: str
+      mode:
+        description: Octal permission bits, as a string.
+        type: str
+        required: true
+      owner:
+        description: Name of the owning user. The connecting user when omitted.
+        type: str
+      group:
+        description: Name of the owning group. The owner's primary group when only O(files[].owner) is given.
+        type: str
+  absent:
+    description: Files and folders to remove, folders with all that is in them.
+    type: list
+    elements: path
+    default: []
+  absent_if_empty:
+    description: Folders to remove if nothing is left in them, after O(absent).
+    type: list
+    elements: path
+    default: []
+  marker:
+    description:
+      - A file that is removed before anything of this call is changed.
+      - M(mlops.stack.native_service) writes it after a start, so that a run which is interrupted between
+        a changed file and the restart is finished by the next one.
+    type: path
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes in each file, without the content of secret ones.
+    support: full
+  idempotent:
+    description: A second run changes nothing.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Write the configuration of a service
+  mlops.stack.config_files:
+    directories:
+      - path: /opt/mlops-stack/demo
+        mode: "0750"
+    files:
+      - path: /opt/mlops-stack/demo/demo.ini
+        content: |
+          [demo]
+          port = 5000
+        mode: "0644"
+      - path: /opt/mlops-stack/demo/secrets
+        secret_content: "{{ lookup('mlops.stack.secret', 'demo_key') }}"
+        mode: "0600"
+    marker: /opt/mlops-stack/demo/.started
+"""
+
+RETURN = r"""
+paths:
+  description: The paths that were (in check mode, would be) created, changed or removed.
+  returned: success
+  type: list
+  elements: str
+  sample: [/opt/mlops-stack/demo/demo.ini]
+"""
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+class Problem(Exception):
+    """One sentence for the user."""
+
+
+def owner_ids(entry):
+    """uid and gid that the entry asks for; None where it does not say, or where the user is still to be created."""
+    owner, group = entry.get("owner"), entry.get("group")
+    try:
+        user = pwd.getpwnam(owner) if owner else None
+        gid = grp.getgrnam(group).gr_gid if group else (user.pw_gid if user else None)
+    except KeyError:
+        return None, None
+    return (user.pw_uid if user else None), gid
+
+
+def wrong_attributes(entry, path):
+    """What of mode and owner differs from the entry, as {name: (is, should be)}."""
+    info = os.lstat(path)
+    wrong = {}
+    mode, wanted = stat.S_IMODE(info.st_mode), int(entry["mode"], 8)
+    if mode != wanted:
+        wrong["mode"] = (f"{mode:04o}", f"{wanted:04o}")
+    for name, is_id, wanted_id in zip(("owner", "group"), (info.st_uid, info.st_gid), owner_ids(entry)):
+        if wanted_id is not None and wanted_id != is_id:
+            wrong[name] = (str(is_id), str(wanted_id))
+    return wrong
+
+
+def set_attributes(entry, path):
+    uid, gid = owner_ids(entry)
+    if uid is not None or gid is not None:
+        os.chown(path, -1 if uid is None else uid, -1 if gid is None else gid)
+    os.chmod(path, int(entry["mode"], 8))
+
+
+def read(path):
+    """The file's text, or None where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return None
+
+
+def write(entry, path, text):
+    """Replace the file at once: whoever opens it sees the old or the new one, with the right mode, never a half."""
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        set_attributes(entry, temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+class Changes:
+    """Collects what differs, and does it unless in check mode."""
+
+    def __init__(self, module):
+        self.module = module
+        self.paths = []
+        self.diffs = []
+        self.new_folders = []
+        self.marker = module.params["marker"]
+
+    def do(self, path, diff, action):
+        self.paths.append(path)
+        if diff:
+            self.diffs.append({"before_header": path, "after_header": path, **diff})
+        if self.module.check_mode:
+            return
+        # Before the first change: if this run dies now, the next one knows that a restart is owed.
+        if self.marker and os.path.exists(self.marker):
+            os.unlink(self.marker)
+        action()
+
+    def attributes(self, entry, path):
+        wrong = wrong_attributes(entry, path)
+        if wrong:
+            before = "".join(f"{name}: {is_}\n" for name, (is_, _) in wrong.items())
+            after = "".join(f"{name}: {should}\n" for name, (_, should) in wrong.items())
+            self.do(path, {"before": before, "after": after}, lambda: set_attributes(entry, path))
+
+    def directory(self, entry):
+        path = entry["path"]
+        if os.path.isdir(path):
+            self.attributes(entry, path)
+            return
+        if os.path.lexists(path):
+            raise Problem(f"{path} is in the way: a folder is needed there, move it aside.")
+
+        def create():
+            os.makedirs(path, mode=0o755, exist_ok=True)
+            set_attributes(entry, path)
+
+        self.do(path, None, create)
+        self.new_folders.append(f"{path} (mode {entry['mode']})\n")
+
+    def file(self, entry):
+        path, secret = entry["path"], entry["secret_content"] is not None
+        if (entry["content"] is not None) == secret:
+            raise Problem(f"The file {path} needs exactly one of content and secret_content.")
+        if os.path.isdir(path):
+            raise Problem(f"{path} is a folder: a file is needed there, move it aside.")
+        text = entry["secret_content"] if secret else entry["content"]
+        current = read(path)
+        if current == text:
+            self.attributes(entry, path)
+            return
+        if secret:
+            before = "" if current is None else "(secret content)\n"
+            diff = {"before": before, "after": "(secret content, changed)\n" if before else "(secret content)\n"}
+        else:
+            diff = {"before": current or "", "after": text}
+        self.do(path, diff, lambda: write(entry, path, text))
+
+    def remove(self, path):
+        if not os.path.lexists(path):
+            return
+        is_folder = os.path.isdir(path) and not os.path.islink(path)
+        self.do(path, {"before": "present\n", "after": ""}, lambda: shutil.rmtree(path) if is_folder else os.unlink(path))
+
+    def remove_if_empty(self, path):
+        # What this run removes (in check mode: would remove) no longer counts.
+        if os.path.isdir(path) and not {os.path.join(path, name) for name in os.listdir(path)} - set(self.paths):
+            self.do(path, {"before": "present\n", "after": ""}, lambda: os.rmdir(path))
+
+
+def main():
+    entry = {"path": {"type": "path", "required": True}, "mode": {"type": "str", "required": True}}
+    entry.update(owner={"type": "str"}, group={"type": "str"})
+    file_entry = dict(entry, content={"type": "str"}, secret_content={"type": "str", "no_log": True})
+    module = AnsibleModule(
+        argument_spec={
+            "directories": {"type": "list", "elements": "dict", "default": [], "options": entry},
+            "files": {"type": "list", "elements": "dict", "default": [], "options": file_entry},
+            "absent": {"type": "list", "elements": "path", "default": []},
+            "absent_if_empty": {"type": "list", "elements": "path", "default": []},
+            "marker": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    changes = Changes(module)
+    try:
+        for directory in module.params["directories"]:
+            changes.directory(directory)
+        for file in module.params["files"]:
+            changes.file(file)
+        for path in module.params["absent"]:
+            changes.remove(path)
+        for path in module.params["absent_if_empty"]:
+            changes.remove_if_empty(path)
+    except Problem as error:
+        module.fail_json(msg=str(error), changed=bool(changes.paths) and not module.check_mode)
+    except OSError as error:
+        path = error.filename or "a file"
+        module.fail_json(
+            msg=f"Could not write {path}: {error.strerror}. Make room or mend the permissions there, then run again.",
+            changed=bool(changes.paths) and not module.check_mode,
+        )
+    folders = {"before_header": "folders", "after_header": "folders", "before": "", "after": "".join(changes.new_folders)}
+    diffs = ([folders] if changes.new_folders else []) + changes.diffs
+    module.exit_json(changed=bool(changes.paths), paths=changes.paths, diff=diffs)
+
+
+if __name__ == "__main__":
+    main()

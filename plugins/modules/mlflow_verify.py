@@ -1,0 +1,211 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mlflow_verify
+short_description: Use an MLflow server as a declared user does, with the real client
+version_added: 0.1.0
+description:
+  - "As O(writer): logs a run with metrics and an artifact to O(experiment), reads both back, and registers a model version."
+  - "As O(reader): tries to log a run to O(experiment), which the server must refuse."
+  - Removes the run and the model version afterwards.
+  - Runs with an interpreter that has MLflow, such as the server's own environment.
+author:
+  - The mlops.stack contributors (@mlops-stack)
+options:
+  url:
+    description: The tracking server.
+    type: str
+    required: true
+  experiment:
+    description: Name of an experiment to which O(writer) may log, and O(reader) may not.
+    type: str
+    required: true
+  registered_model:
+    description: Name of a registered model of which O(writer) may create a version. Nothing is registered when omitted.
+    type: str
+  writer:
+    description: The user who may write.
+    type: dict
+    required: true
+    suboptions:
+      name:
+        description: User name.
+        type: str
+        required: true
+      password:
+        description: Password.
+        type: str
+        required: true
+  reader:
+    description: The user who may not write. Nobody is refused when omitted.
+    type: dict
+    suboptions:
+      name:
+        description: User name.
+        type: str
+        required: true
+      password:
+        description: Password.
+        type: str
+        required: true
+attributes:
+  check_mode:
+    description: Only asks the server for the experiment, as O(writer).
+    support: full
+  diff_mode:
+    description: Nothing remains that could be shown.
+    support: none
+  idempotent:
+    description: What it creates it removes, so that it never reports a change.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Does the server do what it is there for?
+  mlops.stack.mlflow_verify:
+    url: http://127.0.0.1:5000
+    experiment: churn
+    writer: {name: bob, password: "{{ bob_password }}"}
+  vars:
+    ansible_python_interpreter: /opt/mlops-stack/mlflow/venvs/3.17.2/bin/python
+"""
+
+RETURN = r"""
+proven:
+  description: What was seen to work, one sentence each.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import os
+import tempfile
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    MLFLOW_ERROR = None
+except ImportError:
+    MLFLOW_ERROR = traceback.format_exc()
+
+
+class Problem(Exception):
+    """One sentence for the user."""
+
+
+def log_in(user):
+    """The client reads its credentials from the environment at every request."""
+    os.environ["MLFLOW_TRACKING_USERNAME"] = user["name"]
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = user["password"]
+
+
+def find_experiment(client, name, user):
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        raise Problem(f"The user {user['name']} can't see the experiment '{name}': it does not exist.")
+    return experiment.experiment_id
+
+
+def write_and_read(client, experiment_id, params, proven):
+    """Everything that the writer does; returns the run for the clean-up."""
+    name, experiment = params["writer"]["name"], params["experiment"]
+    run_id = client.create_run(experiment_id, run_name="mlops.stack verify").info.run_id
+    try:
+        for step in range(3):
+            client.log_metric(run_id, "loss", 1.0 / (step + 1), step=step)
+        client.log_param(run_id, "by", "mlops.stack")
+        client.log_text(run_id, "written and read back\n", "note.txt")
+        history = [round(metric.value, 3) for metric in client.get_metric_history(run_id, "loss")]
+        if history != [1.0, 0.5, 0.333]:
+            raise Problem(f"The metrics of run {run_id} came back as {history}, not as they were written.")
+        with tempfile.TemporaryDirectory() as folder:
+            with open(client.download_artifacts(run_id, "note.txt", folder), encoding="utf-8") as handle:
+                if handle.read() != "written and read back\n":
+                    raise Problem(f"The artifact of run {run_id} did not come back as it was written.")
+        client.set_terminated(run_id)
+        proven.append(f"{name} logged a run with metrics and an artifact to '{experiment}' and read them back")
+        if params["registered_model"]:
+            register(client, run_id, params, proven)
+    finally:
+        client.delete_run(run_id)
+
+
+def register(client, run_id, params, proven):
+    model = params["registered_model"]
+    artifact_uri = client.get_run(run_id).info.artifact_uri
+    version = client.create_model_version(model, artifact_uri, run_id).version
+    try:
+        if client.get_model_version(model, version).run_id != run_id:
+            raise Problem(f"Version {version} of the model '{model}' did not come back as it was registered.")
+        proven.append(f"{params['writer']['name']} registered a version of '{model}'")
+    finally:
+        client.delete_model_version(model, version)
+
+
+def be_refused(client, experiment_id, params, proven):
+    name, experiment = params["reader"]["name"], params["experiment"]
+    log_in(params["reader"])
+    try:
+        run_id = client.create_run(experiment_id, run_name="mlops.stack verify").info.run_id
+    except MlflowException as error:
+        if error.get_http_status_code() != 403 and "403" not in str(error):
+            raise
+        proven.append(f"{name} was refused to log to '{experiment}'")
+        return
+    log_in(params["writer"])
+    client.delete_run(run_id)
+    raise Problem(f"The user {name} could log a run to '{experiment}', although nothing declared allows it.")
+
+
+def verify(module, proven):
+    params = module.params
+    log_in(params["writer"])
+    client = MlflowClient(tracking_uri=params["url"], registry_uri=params["url"])
+    # Artifacts go through a client that MLflow makes itself, from the process's own settings.
+    mlflow.set_tracking_uri(params["url"])
+    experiment_id = find_experiment(client, params["experiment"], params["writer"])
+    if module.check_mode:
+        proven.append(f"{params['writer']['name']} can see the experiment '{params['experiment']}'")
+        return
+    write_and_read(client, experiment_id, params, proven)
+    if params["reader"]:
+        be_refused(client, experiment_id, params, proven)
+
+
+def main():
+    user = {"name": {"type": "str", "required": True}, "password": {"type": "str", "required": True, "no_log": True}}
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "experiment": {"type": "str", "required": True},
+            "registered_model": {"type": "str"},
+            "writer": {"type": "dict", "required": True, "options": user},
+            "reader": {"type": "dict", "options": user},
+        },
+        supports_check_mode=True,
+    )
+    if MLFLOW_ERROR:
+        module.fail_json(msg=missing_required_lib("mlflow"), exception=MLFLOW_ERROR)
+    # A server that does not answer is a sentence after seconds, not after the client's minutes.
+    os.environ.update(MLFLOW_HTTP_REQUEST_MAX_RETRIES="2", MLFLOW_HTTP_REQUEST_TIMEOUT="30", MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false")
+    proven = []
+    try:
+        verify(module, proven)
+    except Problem as error:
+        module.fail_json(msg=str(error), proven=proven)
+    except MlflowException as error:
+        done = f" after: {'; '.join(proven)}" if proven else ""
+        module.fail_json(msg=f"MLflow at {module.params['url']} did not do what was asked{done}: {str(error).splitlines()[0]}", proven=proven)
+    module.exit_json(changed=False, proven=proven)
+
+
+if __name__ == "__main__":
+    main()

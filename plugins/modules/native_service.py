@@ -1,0 +1,189 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: native_service
+short_description: Start, stop or remove a service of the engine C(native)
+version_added: 0.1.0
+description:
+  - Holds a service in a state under systemd, or under the supervisord of an ordinary user, and waits until it is healthy.
+  - A service that was started before its files last changed is restarted, even if the run that changed them was interrupted.
+    M(mlops.stack.config_files) and M(mlops.stack.virtualenv) remove O(marker) before they change anything, and this module
+    writes it after a start.
+  - A process that outlived a killed supervisord is recognised by the program it runs, ended, and replaced.
+author:
+  - The mlops.stack contributors (@mlops-stack)
+options:
+  name:
+    description: The service. Its unit is C(mlops-stack-<name>.service).
+    type: str
+    required: true
+  directory:
+    description: The folder of the service, with its virtual environments and its configuration.
+    type: path
+    required: true
+  manager:
+    description: What runs the service.
+    type: str
+    choices: [systemd, supervisor]
+    required: true
+  state:
+    description: V(absent) stops the service and makes the manager forget it; the files are M(mlops.stack.config_files)'s matter.
+    type: str
+    choices: [started, stopped, restarted, absent]
+    default: started
+  restart:
+    description: Whether an earlier step of this run changed what the service runs with. Needed for check mode, where O(marker) stays.
+    type: bool
+    default: false
+  health_url:
+    description: A URL that answers 200 once the service is healthy. Certificates are not checked.
+    type: str
+  health_timeout:
+    description: How long to wait for it, in seconds.
+    type: int
+    default: 180
+attributes:
+  check_mode:
+    description: Says what would be done without doing it.
+    support: full
+  diff_mode:
+    description: Shows the state before and after.
+    support: full
+  idempotent:
+    description: A second run changes nothing, except for V(restarted).
+    support: partial
+    details: [O(state=restarted) restarts each time.]
+"""
+
+EXAMPLES = r"""
+- name: Start MLflow and wait for it
+  mlops.stack.native_service:
+    name: mlflow
+    directory: /opt/mlops-stack/mlflow
+    manager: systemd
+    health_url: http://127.0.0.1:5000/health
+"""
+
+RETURN = r"""
+reason:
+  description: Why something was done.
+  returned: when changed
+  type: str
+  sample: it was not running
+healthy:
+  description: Whether O(health_url) answered 200. V(true) without O(health_url).
+  returned: success
+  type: bool
+last:
+  description: Whether no other service of this collection is known to the manager.
+  returned: success
+  type: bool
+pid:
+  description: The main process, 0 when there is none.
+  returned: success
+  type: int
+"""
+
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.stack.plugins.module_utils import processes
+from ansible_collections.mlops.stack.plugins.module_utils.service_managers import MANAGERS, ServiceError, is_healthy
+
+
+def wait_until_healthy(manager, params):
+    """Return once the service is healthy; say what its log says when it does not get there."""
+    deadline = time.monotonic() + params["health_timeout"]
+    while not is_healthy(params["health_url"]):
+        failed = manager.has_failed()
+        if failed or time.monotonic() > deadline:
+            what = "ended right after its start" if failed else f"was not healthy within {params['health_timeout']} s"
+            tail = [line.strip() for line in manager.log_lines(40) if line.strip()]
+            # The last line that names an error says more than the last line of a traceback's frame.
+            named = [line for line in tail if "rror" in line or "xception" in line] or tail[-1:]
+            raise ServiceError(f"{params['name']} {what}. Its log ends with: {' / '.join(named[-2:]) or '(nothing)'}")
+        time.sleep(0.2)
+
+
+def plan(manager, params):
+    """What has to be done, as (action, reason), or (None, '')."""
+    pid, state = manager.pid(), params["state"]
+    left = processes.running_from(os.path.join(params["directory"], "venvs"))
+    marker = os.path.join(params["directory"], ".started")
+    if state in ("stopped", "absent"):
+        return ("stop", "it was running") if pid or left else (None, "")
+    if state == "restarted":
+        return "start", "a restart was asked for"
+    if not pid:
+        return "start", "an orphan of a killed supervisor was found" if left else "it was not running"
+    if params["restart"] or not os.path.exists(marker):
+        return "start", "it ran with older files"
+    if not manager.is_enabled():
+        return "enable", "it was not enabled"
+    if params["health_url"] and not is_healthy(params["health_url"]):
+        return "wait", ""
+    return None, ""
+
+
+def apply(manager, params, action):
+    marker = os.path.join(params["directory"], ".started")
+    if action in ("stop", "start") and os.path.exists(marker):
+        os.unlink(marker)
+    if action == "stop":
+        manager.stop()
+    elif action in ("start", "enable"):
+        manager.enable()
+    if action == "start":
+        manager.start()
+    if action in ("start", "wait") and params["health_url"]:
+        wait_until_healthy(manager, params)
+    if action == "start":
+        with open(marker, "w", encoding="utf-8"):
+            pass
+    if params["state"] == "absent":
+        manager.remove()
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "directory": {"type": "path", "required": True},
+            "manager": {"type": "str", "choices": sorted(MANAGERS), "required": True},
+            "state": {"type": "str", "choices": ["started", "stopped", "restarted", "absent"], "default": "started"},
+            "restart": {"type": "bool", "default": False},
+            "health_url": {"type": "str"},
+            "health_timeout": {"type": "int", "default": 180},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    manager = MANAGERS[params["manager"]](params["name"], params["directory"])
+    try:
+        action, reason = plan(manager, params)
+        if not module.check_mode:
+            apply(manager, params, action)
+        pid = manager.pid()
+    except ServiceError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"Could not manage {params['name']}: {error.strerror} ({error.filename or 'no file'}).")
+    changed = action in ("start", "stop", "enable")
+    running = params["state"] in ("started", "restarted")
+    healthy = bool(running and pid and (not params["health_url"] or is_healthy(params["health_url"])))
+    result = {"changed": changed, "pid": pid, "healthy": healthy, "last": manager.is_last()}
+    if changed:
+        after = "started" if running else params["state"]
+        result.update(reason=reason, diff={
+            "before_header": params["name"], "after_header": params["name"],
+            "before": f"{reason}\n", "after": f"{after}\n",
+        })
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

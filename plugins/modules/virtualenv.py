@@ -1,0 +1,296 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: virtualenv
+short_description: Hold a Python virtual environment to a list of requirements
+version_added: 0.1.0
+description:
+  - Creates a virtual environment and installs requirements into it with C(uv), or with C(pip) where C(uv) can't be had.
+  - M(ansible.builtin.pip) knows neither C(uv), nor a diff, nor an environment whose creation was interrupted.
+  - An environment that was not finished, or whose interpreter is gone, is built anew.
+  - The package index and CA settings of the host's user are honoured, C(pip)'s included, which C(uv) does not read by itself.
+author:
+  - The mlops.stack contributors (@mlops-stack)
+options:
+  path:
+    description: The folder of the virtual environment.
+    type: path
+    required: true
+  requirements:
+    description: Requirement specifiers, as in a requirements file.
+    type: list
+    elements: str
+    required: true
+  constraints:
+    description: Text of a constraints file.
+    type: str
+    default: ""
+  python:
+    description: The interpreter to build with. The one that runs this module when omitted.
+    type: path
+  index_url:
+    description:
+      - URL of the package index, which may carry credentials.
+      - When omitted, E(UV_DEFAULT_INDEX), E(UV_INDEX_URL), E(PIP_INDEX_URL) and pip's configuration files are asked, in this order.
+    type: str
+  ca_path:
+    description: A PEM file with the certificate authorities to trust for the index. The system's when omitted.
+    type: path
+  installer:
+    description: V(auto) takes C(uv) where it is found or can be installed, and C(pip) otherwise.
+    type: str
+    choices: [auto, pip]
+    default: auto
+  compile:
+    description: Whether to compile all modules while installing, for services whose user may not write here.
+    type: bool
+    default: false
+  marker:
+    description: A file that is removed before anything is changed, see M(mlops.stack.config_files).
+    type: path
+attributes:
+  check_mode:
+    description: Says what would be installed without installing it.
+    support: full
+  diff_mode:
+    description: Shows the packages that are added and removed.
+    support: full
+  idempotent:
+    description: A second run changes nothing.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Install MLflow
+  mlops.stack.virtualenv:
+    path: /opt/mlops-stack/mlflow/venvs/3.17.2
+    requirements: ["mlflow==3.17.2"]
+"""
+
+RETURN = r"""
+stale:
+  description: Other folders beside O(path), which earlier versions left behind.
+  returned: success
+  type: list
+  elements: str
+  sample: [/opt/mlops-stack/mlflow/venvs/3.16.1]
+python:
+  description: The interpreter of the environment, or nothing where check mode left it uncreated.
+  returned: success
+  type: str
+  sample: /opt/mlops-stack/mlflow/venvs/3.17.2/bin/python
+installer:
+  description: What installed the packages.
+  returned: success
+  type: str
+  sample: uv
+"""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+
+COMPLETE = ".complete"
+# A slow index on a slow line; a hang must end all the same. Seconds.
+INSTALL_TIMEOUT = 1800
+
+
+class Problem(Exception):
+    """One sentence for the user."""
+
+
+def pip_index_url():
+    """The index that pip would use, from its environment and configuration files."""
+    if os.environ.get("PIP_INDEX_URL"):
+        return os.environ["PIP_INDEX_URL"]
+    home = os.path.expanduser("~")
+    files = ["/etc/pip.conf", f"{home}/.pip/pip.conf"]
+    files += [os.path.join(os.environ.get("XDG_CONFIG_HOME", f"{home}/.config"), "pip", "pip.conf")]
+    files += [os.environ.get("PIP_CONFIG_FILE", "")]
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read([name for name in files if name], encoding="utf-8")
+    except configparser.Error:
+        return None
+    for section in ("install", "global"):
+        if parser.has_option(section, "index-url"):
+            return parser.get(section, "index-url")
+    return None
+
+
+def last_lines(text, count=4):
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-count:])
+
+
+class Environment:
+    def __init__(self, module):
+        self.module = module
+        self.path = module.params["path"]
+        self.python = os.path.join(self.path, "bin", "python")
+        self.base_python = module.params["python"] or sys.executable
+        self.env = self._environment()
+        self.uv = None
+
+    def _environment(self):
+        """Index and CA go to the installers by their environment: their arguments could be read by every user."""
+        params = self.module.params
+        env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")}
+        env.update(UV_PYTHON_DOWNLOADS="never", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1", NO_COLOR="1")
+        index = params["index_url"] or env.get("UV_DEFAULT_INDEX") or env.get("UV_INDEX_URL") or pip_index_url()
+        if index:
+            # The user's own setting may carry a password as well: keep it out of every message.
+            self.module.no_log_values.add(index)
+            env.update(UV_DEFAULT_INDEX=index, PIP_INDEX_URL=index)
+        if params["ca_path"]:
+            env.update(SSL_CERT_FILE=params["ca_path"], PIP_CERT=params["ca_path"])
+        elif not env.get("SSL_CERT_FILE"):
+            # uv brings its own list of authorities: a company's, which the system trusts, counts too.
+            env["UV_SYSTEM_CERTS"] = "1"
+        return env
+
+    def run(self, command, what):
+        try:
+            done = subprocess.run(
+                command, env=self.env, capture_output=True, text=True, timeout=INSTALL_TIMEOUT, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise Problem(f"Could not {what}: no answer within {INSTALL_TIMEOUT // 60} minutes.") from None
+        if done.returncode:
+            raise Problem(f"Could not {what}: {last_lines(done.stderr or done.stdout)}")
+        return done.stdout + done.stderr
+
+    def is_sound(self):
+        """Whether the environment was finished once and its interpreter still starts."""
+        if not os.path.exists(os.path.join(self.path, COMPLETE)):
+            return False
+        try:
+            return subprocess.run([self.python, "-c", ""], capture_output=True, timeout=60, check=False).returncode == 0
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+
+    def find_uv(self):
+        if self.module.params["installer"] == "pip":
+            return None
+        beside = [os.path.join(os.path.dirname(path), "uv") for path in (sys.executable, self.python)]
+        return next((path for path in beside if os.access(path, os.X_OK)), None) or shutil.which("uv")
+
+    def create(self):
+        if os.path.lexists(self.path):
+            shutil.rmtree(self.path)
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        self.uv = self.find_uv()
+        if self.uv:
+            self.run([self.uv, "venv", "--quiet", "--python", self.base_python, self.path], f"create {self.path}")
+            return
+        try:
+            self.run([self.base_python, "-m", "venv", self.path], f"create {self.path}")
+        except Problem as error:
+            if "ensurepip" in str(error):
+                raise Problem(
+                    f"{self.base_python} can't create virtual environments: install the package python3-venv, or uv."
+                ) from None
+            raise
+        if self.module.params["installer"] == "auto":
+            try:
+                self.run([self.python, "-m", "pip", "install", "--quiet", "uv"], "install uv")
+                self.uv = self.find_uv()
+            except Problem:
+                self.uv = None  # No wheel for this platform, say: pip does it, slower.
+
+    def install(self, dry_run):
+        """Install what is missing and return the lines that say what changes, '+ name==version' and '- name==version'."""
+        params = self.module.params
+        self.uv = self.uv or self.find_uv()
+        with tempfile.TemporaryDirectory(dir=self.module.tmpdir) as folder:
+            constraints = os.path.join(folder, "constraints.txt")
+            with open(constraints, "w", encoding="utf-8") as stream:
+                stream.write(params["constraints"])
+            if self.uv:
+                command = [self.uv, "pip", "install", "--python", self.python]
+                command += ["--compile-bytecode"] if params["compile"] and not dry_run else []
+            else:
+                command = [self.python, "-m", "pip", "install"]
+                command += [] if params["compile"] else ["--no-compile"]
+            command += ["--dry-run"] if dry_run else []
+            output = self.run(
+                [*command, "--constraint", constraints, "--", *params["requirements"]],
+                f"install {', '.join(params['requirements'])} into {self.path}",
+            )
+        if self.uv:
+            return re.findall(r"^ ([+~-] \S+)", output, flags=re.MULTILINE)
+        installed = re.findall(r"^(?:Would install|Successfully installed) (.*)$", output, flags=re.MULTILINE)
+        return [f"+ {name}" for line in installed for name in line.split()]
+
+    def stale(self):
+        folder, own = os.path.split(self.path)
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        return [os.path.join(folder, name) for name in names if name != own]
+
+
+def converge(environment, module):
+    """Bring the environment to its requirements; return the lines of the diff."""
+    sound = environment.is_sound()
+    if module.check_mode and not sound:
+        return [f"+ {requirement}" for requirement in module.params["requirements"]]
+    if sound:
+        lines = environment.install(dry_run=True)
+        if module.check_mode or not lines:
+            return lines
+    marker, complete = module.params["marker"], os.path.join(environment.path, COMPLETE)
+    for path in (marker, complete):
+        if path and os.path.exists(path):
+            os.unlink(path)
+    if not sound:
+        environment.create()
+    lines = environment.install(dry_run=False)
+    with open(complete, "w", encoding="utf-8"):
+        pass
+    return lines
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "requirements": {"type": "list", "elements": "str", "required": True},
+            "constraints": {"type": "str", "default": ""},
+            "python": {"type": "path"},
+            "index_url": {"type": "str", "no_log": True},
+            "ca_path": {"type": "path"},
+            "installer": {"type": "str", "choices": ["auto", "pip"], "default": "auto"},
+            "compile": {"type": "bool", "default": False},
+            "marker": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    environment = Environment(module)
+    try:
+        lines = converge(environment, module)
+    except Problem as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"Could not write {error.filename or environment.path}: {error.strerror}.")
+    before = "".join(f"{line[2:]}\n" for line in lines if line.startswith("-"))
+    after = "".join(f"{line[2:]}\n" for line in lines if not line.startswith("-"))
+    diff = {"before_header": environment.path, "after_header": environment.path, "before": before, "after": after}
+    module.exit_json(
+        changed=bool(lines),
+        diff=diff,
+        stale=environment.stale(),
+        python=environment.python if os.path.exists(environment.python) else "",
+        installer="uv" if environment.find_uv() else "pip",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -56,7 +56,9 @@ def verification_plan(users: list, default_permission: str) -> dict:
             plan.update(writer=user["name"], experiment=experiments[0], registered_model=(models or [""])[0])
             break
     if not plan["writer"]:
-        plan["missing"].append("nobody but admins may MANAGE an experiment, so nobody could log a run and remove it again")
+        plan["missing"].append(
+            "nobody but admins may MANAGE an experiment, so nobody could log a run and remove it again"
+        )
         return plan
     if not plan["registered_model"]:
         plan["missing"].append(f"{plan['writer']} may not MANAGE a registered model, so none was registered")

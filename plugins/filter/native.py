@@ -157,7 +157,11 @@ def systemd_files(definition: dict) -> dict:
     path = f"/etc/systemd/system/mlops-stack-{definition['name']}.service"
     state = [{"path": path, "mode": "0750", "owner": process["user"]} for path in process["state_dirs"]]
     return {
-        "directories": [{"path": os.path.dirname(directory), "mode": "0755"}, {"path": directory, "mode": "0755"}, *state],
+        "directories": [
+            {"path": os.path.dirname(directory), "mode": "0755"},
+            {"path": directory, "mode": "0755"},
+            *state,
+        ],
         "files": [
             *_environment_files(definition),
             *_own_files(definition, process["user"]),

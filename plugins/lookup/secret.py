@@ -29,7 +29,7 @@ options:
     type: bool
     default: false
     vars:
-      - name: stack_secrets_planned
+      - name: _stack_secrets_planned
 """
 
 EXAMPLES = r"""

@@ -25,7 +25,7 @@ def _commands():
     else:  # macOS
         listing = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=False)
         for line in listing.stdout.splitlines():
-            pid, _, command = line.strip().partition(" ")
+            pid, command = line.strip().split(" ", 1)
             yield int(pid), command
 
 
@@ -73,6 +73,8 @@ def port_is_free(address: str, port: int) -> bool:
             probe.bind((address, port))
         except PermissionError:
             return True  # A port below 1024: no one listens, whether we may is another question.
+        except OverflowError:
+            return True  # No such port: no one listens, and the service's own preflight says what is wrong.
         except OSError:
             return False
     return True

@@ -124,7 +124,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 
 
-class Problem(Exception):
+class FileError(Exception):
     """One sentence for the user."""
 
 
@@ -207,8 +207,8 @@ class Changes:
     def attributes(self, entry, path):
         wrong = wrong_attributes(entry, path)
         if wrong:
-            before = "".join(f"{name}: {is_}\n" for name, (is_, _) in wrong.items())
-            after = "".join(f"{name}: {should}\n" for name, (_, should) in wrong.items())
+            before = "".join(f"{name}: {is_}\n" for name, (is_, _should) in wrong.items())
+            after = "".join(f"{name}: {should}\n" for name, (_is, should) in wrong.items())
             self.do(path, {"before": before, "after": after}, lambda: set_attributes(entry, path))
 
     def directory(self, entry):
@@ -217,7 +217,7 @@ class Changes:
             self.attributes(entry, path)
             return
         if os.path.lexists(path):
-            raise Problem(f"{path} is in the way: a folder is needed there, move it aside.")
+            raise FileError(f"{path} is in the way: a folder is needed there, move it aside.")
 
         def create():
             os.makedirs(path, mode=0o755, exist_ok=True)
@@ -229,9 +229,9 @@ class Changes:
     def file(self, entry):
         path, secret = entry["path"], entry["secret_content"] is not None
         if (entry["content"] is not None) == secret:
-            raise Problem(f"The file {path} needs exactly one of content and secret_content.")
+            raise FileError(f"The file {path} needs exactly one of content and secret_content.")
         if os.path.isdir(path):
-            raise Problem(f"{path} is a folder: a file is needed there, move it aside.")
+            raise FileError(f"{path} is a folder: a file is needed there, move it aside.")
         text = entry["secret_content"] if secret else entry["content"]
         current = read(path)
         if current == text:
@@ -248,7 +248,9 @@ class Changes:
         if not os.path.lexists(path):
             return
         is_folder = os.path.isdir(path) and not os.path.islink(path)
-        self.do(path, {"before": "present\n", "after": ""}, lambda: shutil.rmtree(path) if is_folder else os.unlink(path))
+        self.do(
+            path, {"before": "present\n", "after": ""}, lambda: shutil.rmtree(path) if is_folder else os.unlink(path)
+        )
 
     def remove_if_empty(self, path):
         # What this run removes (in check mode: would remove) no longer counts.
@@ -280,7 +282,7 @@ def main():
             changes.remove(path)
         for path in module.params["absent_if_empty"]:
             changes.remove_if_empty(path)
-    except Problem as error:
+    except FileError as error:
         module.fail_json(msg=str(error), changed=bool(changes.paths) and not module.check_mode)
     except OSError as error:
         path = error.filename or "a file"
@@ -288,7 +290,12 @@ def main():
             msg=f"Could not write {path}: {error.strerror}. Make room or mend the permissions there, then run again.",
             changed=bool(changes.paths) and not module.check_mode,
         )
-    folders = {"before_header": "folders", "after_header": "folders", "before": "", "after": "".join(changes.new_folders)}
+    folders = {
+        "before_header": "folders",
+        "after_header": "folders",
+        "before": "",
+        "after": "".join(changes.new_folders),
+    }
     diffs = ([folders] if changes.new_folders else []) + changes.diffs
     module.exit_json(changed=bool(changes.paths), paths=changes.paths, diff=diffs)
 

@@ -128,7 +128,9 @@ def python_problem(path, minimum):
     try:
         done = subprocess.run([path, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):
-        return f"The interpreter {path} does not run: install Python {minimum} or newer there, or set stack_python to one."
+        return (
+            f"The interpreter {path} does not run: install Python {minimum} or newer there, or set stack_python to one."
+        )
     version = done.stdout.strip()
     if [int(part) for part in version.split(".")] < [int(part) for part in minimum.split(".")]:
         return f"{path} is Python {version}, and {minimum} or newer is needed: set stack_python to a newer one."
@@ -147,7 +149,12 @@ def main():
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {"address": text, "port": port, "directory": {"type": "path", "required": True}, "variable": text},
+                "options": {
+                    "address": text,
+                    "port": port,
+                    "directory": {"type": "path", "required": True},
+                    "variable": text,
+                },
             },
             "python": {"type": "path"},
             "python_minimum": {"type": "str", "default": "3.10"},

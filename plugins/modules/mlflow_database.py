@@ -75,7 +75,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 
-class Problem(Exception):
+class DatabaseError(Exception):
     """One sentence for the user."""
 
 
@@ -92,7 +92,7 @@ def known_revisions(folder):
             parents.update(re.findall(r"['\"](\w+)['\"]", parent.group(1)) if parent else [])
     heads = revisions - parents
     if len(heads) != 1:
-        raise Problem(f"The installed MLflow has no single newest schema in {folder}: install it again.")
+        raise DatabaseError(f"The installed MLflow has no single newest schema in {folder}: install it again.")
     return revisions, heads.pop()
 
 
@@ -108,7 +108,7 @@ def current_revision(path, tables):
                     return row[0] if row else ""
             return ""
     except sqlite3.DatabaseError as error:
-        raise Problem(
+        raise DatabaseError(
             f"{path} can't be read as an SQLite database ({error}): move it aside or restore a copy."
         ) from None
 
@@ -124,7 +124,7 @@ class Database:
         known, self.head = known_revisions(os.path.join(root, *self.scripts))
         self.revision = current_revision(self.path, self.tables)
         if self.revision and self.revision not in known:
-            raise Problem(
+            raise DatabaseError(
                 f"{self.path} was written by a newer MLflow than the one to be run (revision {self.revision}): MLflow has no "
                 "downgrade, so set mlflow_version back, or restore a copy from before the upgrade."
             )
@@ -153,7 +153,7 @@ class Database:
         if done.returncode:
             reason = ((done.stderr or done.stdout).strip().splitlines() or ["no reason given"])[-1]
             os.unlink(work)
-            raise Problem(f"{self.path} could not be upgraded and is as it was: {reason}")
+            raise DatabaseError(f"{self.path} could not be upgraded and is as it was: {reason}")
         info = os.stat(self.path)
         for name in (work, backup):
             os.chmod(name, 0o600)
@@ -197,7 +197,7 @@ def main():
         behind = [database for database in databases if database.is_behind(spec.submodule_search_locations[0])]
         if not module.check_mode:
             backups = [database.upgrade(params["backup_dir"]) for database in behind]
-    except Problem as error:
+    except DatabaseError as error:
         module.fail_json(msg=str(error), backups=backups)
     except OSError as error:
         module.fail_json(msg=f"Could not upgrade the databases: {error.strerror} ({error.filename}).", backups=backups)

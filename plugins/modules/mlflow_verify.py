@@ -87,6 +87,9 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+# MLflow reads this while it is imported, and otherwise leaves a file in the user's configuration folder.
+os.environ.update(MLFLOW_DISABLE_TELEMETRY="true")
+
 try:
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -97,7 +100,7 @@ except ImportError:
     MLFLOW_ERROR = traceback.format_exc()
 
 
-class Problem(Exception):
+class VerificationError(Exception):
     """One sentence for the user."""
 
 
@@ -110,7 +113,7 @@ def log_in(user):
 def find_experiment(client, name, user):
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        raise Problem(f"The user {user['name']} can't see the experiment '{name}': it does not exist.")
+        raise VerificationError(f"The user {user['name']} can't see the experiment '{name}': it does not exist.")
     return experiment.experiment_id
 
 
@@ -125,11 +128,13 @@ def write_and_read(client, experiment_id, params, proven):
         client.log_text(run_id, "written and read back\n", "note.txt")
         history = [round(metric.value, 3) for metric in client.get_metric_history(run_id, "loss")]
         if history != [1.0, 0.5, 0.333]:
-            raise Problem(f"The metrics of run {run_id} came back as {history}, not as they were written.")
+            raise VerificationError(f"The metrics of run {run_id} came back as {history}, not as they were written.")
         with tempfile.TemporaryDirectory() as folder:
-            with open(client.download_artifacts(run_id, "note.txt", folder), encoding="utf-8") as handle:
-                if handle.read() != "written and read back\n":
-                    raise Problem(f"The artifact of run {run_id} did not come back as it was written.")
+            path = client.download_artifacts(run_id, "note.txt", folder)
+            with open(path, encoding="utf-8") as handle:
+                text = handle.read()
+        if text != "written and read back\n":
+            raise VerificationError(f"The artifact of run {run_id} did not come back as it was written.")
         client.set_terminated(run_id)
         proven.append(f"{name} logged a run with metrics and an artifact to '{experiment}' and read them back")
         if params["registered_model"]:
@@ -144,7 +149,7 @@ def register(client, run_id, params, proven):
     version = client.create_model_version(model, artifact_uri, run_id).version
     try:
         if client.get_model_version(model, version).run_id != run_id:
-            raise Problem(f"Version {version} of the model '{model}' did not come back as it was registered.")
+            raise VerificationError(f"Version {version} of the model '{model}' did not come back as it was registered.")
         proven.append(f"{params['writer']['name']} registered a version of '{model}'")
     finally:
         client.delete_model_version(model, version)
@@ -162,7 +167,7 @@ def be_refused(client, experiment_id, params, proven):
         return
     log_in(params["writer"])
     client.delete_run(run_id)
-    raise Problem(f"The user {name} could log a run to '{experiment}', although nothing declared allows it.")
+    raise VerificationError(f"The user {name} could log a run to '{experiment}', although nothing declared allows it.")
 
 
 def verify(module, proven):
@@ -195,15 +200,22 @@ def main():
     if MLFLOW_ERROR:
         module.fail_json(msg=missing_required_lib("mlflow"), exception=MLFLOW_ERROR)
     # A server that does not answer is a sentence after seconds, not after the client's minutes.
-    os.environ.update(MLFLOW_HTTP_REQUEST_MAX_RETRIES="2", MLFLOW_HTTP_REQUEST_TIMEOUT="30", MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false")
+    os.environ.update(
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES="2",
+        MLFLOW_HTTP_REQUEST_TIMEOUT="30",
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
+    )
     proven = []
     try:
         verify(module, proven)
-    except Problem as error:
+    except VerificationError as error:
         module.fail_json(msg=str(error), proven=proven)
     except MlflowException as error:
         done = f" after: {'; '.join(proven)}" if proven else ""
-        module.fail_json(msg=f"MLflow at {module.params['url']} did not do what was asked{done}: {str(error).splitlines()[0]}", proven=proven)
+        module.fail_json(
+            msg=f"MLflow at {module.params['url']} did not do what was asked{done}: {str(error).splitlines()[0]}",
+            proven=proven,
+        )
     module.exit_json(changed=False, proven=proven)
 
 

@@ -10,8 +10,8 @@ version_added: 0.1.0
 description:
   - Holds a service in a state under systemd, or under the supervisord of an ordinary user, and waits until it is healthy.
   - A service that was started before its files last changed is restarted, even if the run that changed them was interrupted.
-    M(mlops.stack.config_files) and M(mlops.stack.virtualenv) remove O(marker) before they change anything, and this module
-    writes it after a start.
+    The modules that write files (C(marker) of M(mlops.stack.config_files) and M(mlops.stack.virtualenv)) remove the file
+    C(.started) in O(directory) before they change anything, and this module writes it after a start.
   - A process that outlived a killed supervisord is recognised by the program it runs, ended, and replaced.
 author:
   - The mlops.stack contributors (@mlops-stack)
@@ -35,7 +35,9 @@ options:
     choices: [started, stopped, restarted, absent]
     default: started
   restart:
-    description: Whether an earlier step of this run changed what the service runs with. Needed for check mode, where O(marker) stays.
+    description:
+      - Whether an earlier step of this run changed what the service runs with.
+      - Needed for check mode, where the file C(.started) in O(directory) stays.
     type: bool
     default: false
   health_url:
@@ -178,10 +180,15 @@ def main():
     result = {"changed": changed, "pid": pid, "healthy": healthy, "last": manager.is_last()}
     if changed:
         after = "started" if running else params["state"]
-        result.update(reason=reason, diff={
-            "before_header": params["name"], "after_header": params["name"],
-            "before": f"{reason}\n", "after": f"{after}\n",
-        })
+        result.update(
+            reason=reason,
+            diff={
+                "before_header": params["name"],
+                "after_header": params["name"],
+                "before": f"{reason}\n",
+                "after": f"{after}\n",
+            },
+        )
     module.exit_json(**result)
 
 

@@ -109,7 +109,9 @@ def main():
             for name in todo:
                 (create if state == "present" else remove)(directory, wanted[name])
     except OSError as error:
-        module.fail_json(msg=f"Could not write the secrets in {directory}: {error.strerror}. Set stack_secrets_dir to a folder of your own.")
+        module.fail_json(
+            msg=f"Could not write the secrets in {directory}: {error.strerror}. Set stack_secrets_dir to a folder of your own."
+        )
     before, after = ([], todo) if state == "present" else (todo, [])
     diff = {f"{side}_header": f"secrets in {directory}" for side in ("before", "after")}
     diff.update(before="".join(f"{name}\n" for name in before), after="".join(f"{name}\n" for name in after))

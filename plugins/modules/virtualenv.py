@@ -104,7 +104,7 @@ COMPLETE = ".complete"
 INSTALL_TIMEOUT = 1800
 
 
-class Problem(Exception):
+class VirtualenvError(Exception):
     """One sentence for the user."""
 
 
@@ -112,7 +112,7 @@ def pip_index_url():
     """The index that pip would use, from its environment and configuration files."""
     if os.environ.get("PIP_INDEX_URL"):
         return os.environ["PIP_INDEX_URL"]
-    home = os.path.expanduser("~")
+    home = os.environ.get("HOME", "/root")
     files = ["/etc/pip.conf", f"{home}/.pip/pip.conf"]
     files += [os.path.join(os.environ.get("XDG_CONFIG_HOME", f"{home}/.config"), "pip", "pip.conf")]
     files += [os.environ.get("PIP_CONFIG_FILE", "")]
@@ -164,9 +164,9 @@ class Environment:
                 command, env=self.env, capture_output=True, text=True, timeout=INSTALL_TIMEOUT, check=False
             )
         except subprocess.TimeoutExpired:
-            raise Problem(f"Could not {what}: no answer within {INSTALL_TIMEOUT // 60} minutes.") from None
+            raise VirtualenvError(f"Could not {what}: no answer within {INSTALL_TIMEOUT // 60} minutes.") from None
         if done.returncode:
-            raise Problem(f"Could not {what}: {last_lines(done.stderr or done.stdout)}")
+            raise VirtualenvError(f"Could not {what}: {last_lines(done.stderr or done.stdout)}")
         return done.stdout + done.stderr
 
     def is_sound(self):
@@ -194,9 +194,9 @@ class Environment:
             return
         try:
             self.run([self.base_python, "-m", "venv", self.path], f"create {self.path}")
-        except Problem as error:
+        except VirtualenvError as error:
             if "ensurepip" in str(error):
-                raise Problem(
+                raise VirtualenvError(
                     f"{self.base_python} can't create virtual environments: install the package python3-venv, or uv."
                 ) from None
             raise
@@ -204,7 +204,7 @@ class Environment:
             try:
                 self.run([self.python, "-m", "pip", "install", "--quiet", "uv"], "install uv")
                 self.uv = self.find_uv()
-            except Problem:
+            except VirtualenvError:
                 self.uv = None  # No wheel for this platform, say: pip does it, slower.
 
     def install(self, dry_run):
@@ -276,7 +276,7 @@ def main():
     environment = Environment(module)
     try:
         lines = converge(environment, module)
-    except Problem as error:
+    except VirtualenvError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"Could not write {error.filename or environment.path}: {error.strerror}.")

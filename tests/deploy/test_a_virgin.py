@@ -1,0 +1,130 @@
+"""Before anything is there: the plan of a check run, and what is refused before the first change."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import yaml
+
+
+def test_check_on_a_virgin_machine_reads_like_a_plan_and_leaves_no_trace(deployment):
+    result = deployment.deploy("--check", "--diff").ok()
+    for line in (
+        "would change  stack: Create the missing secrets",
+        "would change  mlflow: Install the packages",
+        "+mlflow[auth]==3.17.2",
+        "would change  engine: Start the service and wait until it is healthy",
+        "would change  mlflow: Set users and permissions",
+        "experiment churn: MANAGE",
+        "(check mode: nothing was changed)",
+    ):
+        assert line in result.out, result.out
+    left = [path for path in deployment.home.rglob("*") if ".ansible" not in path.parts]
+    assert left == [], left
+
+
+def users(*entries):
+    return {"mlflow_users": list(entries)}
+
+
+BOB = {"name": "bob", "password": "long-enough-for-bob"}
+BAD = [
+    ({"mlflow_version": "3.3.2"}, "MLflow 3.3.2 answers 500 to every request"),
+    ({"mlflow_version": "3.16.0"}, "MLflow 3.16.0 shows its pages to admins only"),
+    ({"mlflow_version": "latest"}, "mlflow_version is 'latest': give a released version"),
+    ({"mlflow_version": "3.12.0"}, "MLflow 3.12.0 has the permission API that was replaced in 3.13"),
+    ({"mlflow_default_permission": "read"}, "mlflow_default_permission is 'read': MLflow 3.17.2 knows READ, USE"),
+    ({"mlflow_static_prefix": "/static-ml"}, "switches authentication off for the whole server"),
+    ({"mlflow_static_prefix": "/healthy"}, "switches authentication off for the whole server"),
+    ({"mlflow_static_prefix": "ml/"}, "it must begin with / and not end with it"),
+    ({"mlflow_admin_password": "tooshort"}, "mlflow_admin_password must have 12 or more printable ASCII characters"),
+    ({"mlflow_admin_password": "password1234"}, "must not be MLflow's old default"),
+    ({"mlflow_admin_user": "ad:min"}, "mlflow_admin_user is 'ad:min'"),
+    ({"mlflow_port": 70000}, "mlflow_port is 70000: give a port from 1 to 65535"),
+    ({"stack_python": "/usr/bin/python9"}, "The interpreter /usr/bin/python9 does not run"),
+    ({"stack_base_dir": "/tmp/with space"}, "must be absolute paths of letters"),
+    ({"stack_base_dir": "/tmp/" + "long/" * 20}, "too long for the socket of the supervisor"),
+    (
+        {"stack_data_dir": "/etc/hostname/data"},
+        "/etc/hostname is not a folder, so /etc/hostname/data/mlflow can't be used",
+    ),
+    ({"mlflow_engine": "podman"}, "value of mlflow_engine must be one of: native, got: podman"),
+    (
+        users({"name": "bob", "pasword": "long-enough-for-bob"}),
+        "users[0] (bob): unknown key 'pasword', did you mean 'password'?",
+    ),
+    (users(dict(BOB, password="short")), "at least 12"),
+    (users(dict(BOB, password="pässword-with-umlaut")), "ASCII"),
+    (users(dict(BOB, name="bo:b")), "users[0] (bo:b): name must not contain a colon"),
+    (users(BOB, dict(BOB)), "bob"),
+    (
+        users(dict(BOB, permissions=[{"resource_type": "experiment", "resource": "churn", "permission": "WRITE"}])),
+        "WRITE",
+    ),
+    (
+        users(dict(BOB, permissions=[{"resource_type": "experiment", "resource": "chrun", "permission": "READ"}])),
+        "chrun",
+    ),
+    ({"mlflow_experiments": [{"name": "churn"}, {"name": "churn"}]}, "churn"),
+    ({"mlflow_registered_models": [{"nmae": "churn"}]}, "nmae"),
+]
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"), BAD, ids=[f"{next(iter(v))}={str(next(iter(v.values())))[:40]}" for v, _sentence in BAD]
+)
+def test_bad_input_is_refused_before_anything_changes(deployment, variables, sentence):
+    deployment.deploy(**variables).refused(sentence)
+    assert not deployment.base.exists()
+    assert not deployment.secrets.exists()
+
+
+def test_all_problems_are_said_at_once(deployment):
+    result = deployment.deploy(mlflow_version="3.16.0", mlflow_default_permission="ALL", mlflow_static_prefix="/static")
+    for sentence in ("3.16.0 shows", "mlflow_default_permission is 'ALL'", "begins like one of MLflow's public paths"):
+        result.refused(sentence)
+
+
+def test_a_port_that_something_else_holds(deployment):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        deployment.deploy(mlflow_port=port).refused(
+            f"Something else listens on 127.0.0.1:{port}: stop it, or set mlflow_port"
+        )
+
+
+def test_a_mistyped_inventory(deployment, tmp_path):
+    right, deployment.inventory = deployment.inventory, tmp_path / "inventories/lcoal"
+    try:
+        result = deployment.deploy()
+    finally:
+        deployment.inventory = right
+    assert result.rc != 0
+    assert f"{tmp_path}/inventories/lcoal" in result.out
+    assert "Traceback" not in result.out
+
+
+def test_an_inventory_without_a_group_of_ours(deployment, tmp_path):
+    path = tmp_path / "hosts.yml"
+    path.write_text(yaml.safe_dump({"mlfow": {"hosts": {"h": {"ansible_connection": "local"}}}}))
+    right, deployment.inventory = deployment.inventory, path
+    try:
+        deployment.deploy().refused("is in a group that mlops.stack knows (mlflow): put one there.")
+    finally:
+        deployment.inventory = right
+
+
+def test_destroy_asks(deployment):
+    """Without an answer nothing is removed; that there is nothing to remove yet makes no difference to the question."""
+    deployment.play("playbooks/teardown.yml").refused("Nothing was removed: the answer was not yes.")
+
+
+def test_the_embedded_declarations_are_those_of_the_local_inventory(deployment):
+    """The tarball carries no inventories, so its playbooks bring the same declarations."""
+    root = deployment.inventory.parents[1]
+    inventory = yaml.safe_load((root / "inventories/local/group_vars/mlflow.yml").read_text())
+    embedded = yaml.safe_load((root / "playbooks/group_vars/embedded.yml").read_text())
+    assert embedded == inventory

@@ -1,0 +1,91 @@
+"""How the gates run: the two slow ones in the background, their tests last; and what they looked at, in the summary."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lint import plugin_docs, repo, sanity
+
+
+def ansible_lint(work: Path) -> subprocess.CompletedProcess[str]:
+    # A folder of its own for what it unpacks: a copy of some collection there would be found before the checkout's.
+    return repo.run(repo.BIN / "ansible-lint", "--offline", "--nocolor", env={"ANSIBLE_HOME": str(work)})
+
+
+# Fixture name -> what it waits for.
+BACKGROUND = {"ansible_lint_result": ansible_lint, "sanity_result": sanity.sanity}
+
+
+NOTES = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[NOTES] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """A gate that looked at nothing passes as well: so each says what it looked at."""
+    if config.stash[NOTES]:
+        terminalreporter.section("what the gates looked at")
+        for note in config.stash[NOTES]:
+            terminalreporter.write_line(note)
+
+
+@pytest.fixture
+def note(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Adds a line to the summary at the end of the run."""
+    return pytestconfig.stash[NOTES].append
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not BACKGROUND.keys().isdisjoint(getattr(item, "fixturenames", ())))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def background(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Future]]:
+    """Starts those jobs that a selected test will ask for."""
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    with ThreadPoolExecutor() as pool:
+        yield {
+            name: pool.submit(job, tmp_path_factory.mktemp(name)) for name, job in BACKGROUND.items() if name in wanted
+        }
+
+
+@pytest.fixture(scope="session")
+def ansible_lint_result(background: Mapping[str, Future]) -> subprocess.CompletedProcess[str]:
+    """What ansible-lint said about the checkout."""
+    return background["ansible_lint_result"].result()
+
+
+@pytest.fixture(scope="session")
+def sanity_result(background: Mapping[str, Future]) -> sanity.Result:
+    """What became of every sanity test."""
+    return background["sanity_result"].result()
+
+
+@pytest.fixture(scope="session")
+def docs() -> Mapping[str, Mapping[str, Mapping]]:
+    """The documentation of all plugins by kind and short name."""
+    return plugin_docs.dump()
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
+    """Writes files of a small broken repository: sample({"README.md": "…"}) returns its root."""
+
+    def write(contents: Mapping[str, str]) -> Path:
+        subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+        for name, text in contents.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write

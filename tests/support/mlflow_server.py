@@ -1,0 +1,130 @@
+"""A real MLflow server on a free port of loopback, and the virtual environment it runs in."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("MLOPS_TEST_CACHE") or Path.home() / ".cache" / "mlops-stack-tests")
+ADMIN_PASSWORD = "correct-horse-battery"
+START_SECONDS = 120  # a generous limit for a busy machine; usually it takes about 8
+
+
+def mlflow_venv(version: str) -> Path:
+    """The environment with this version of MLflow; made by uv on first use, and kept in the cache folder."""
+    venv = CACHE / f"mlflow-{version}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"mlflow-{version}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (venv / "installed").exists():
+            uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+            constraints = ROOT / "roles" / "mlflow" / "files" / f"constraints-{version}.txt"
+            pins = ["-c", str(constraints)] if constraints.exists() else []
+            python = str(venv / "bin" / "python")
+            subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], check=True)
+            packages = [f"mlflow[auth]=={version}", *pins]
+            subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
+            (venv / "installed").touch()
+    return venv
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class MlflowServer:
+    """A started server. `url` is what modules connect to, `admin` and `password` its admin (None without auth)."""
+
+    url: str
+    port: int
+    version: str
+    admin: str | None
+    password: str | None
+    process: subprocess.Popen
+    log: Path
+
+    def wait(self) -> MlflowServer:
+        """:raises RuntimeError: it did not come up; the message has the end of its log."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            # /health answers 200, and is exempt from both authentication and the check of the Host header.
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
+                if answer.status == 200:
+                    return self
+            time.sleep(0.2)
+        tail = self.log.read_text(errors="replace")[-3000:]
+        raise RuntimeError(f"MLflow {self.version} did not start within {START_SECONDS} s:\n{tail}")
+
+    def stop(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def start(
+    folder: Path,
+    version: str = "3.17.2",
+    auth: bool = True,
+    prefix: str = "",
+    allowed_hosts: str | None = None,
+) -> MlflowServer:
+    """Start a server with its data in `folder`, and return at once; `.wait()` returns when it answers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    environment = {
+        **os.environ,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "only-for-tests",
+    }
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        environment.pop(name, None)
+    command = [str(mlflow_venv(version) / "bin" / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    if prefix:
+        command += ["--static-prefix", prefix]
+    if allowed_hosts:
+        command += ["--allowed-hosts", allowed_hosts]
+    if auth:
+        ini = folder / "basic_auth.ini"
+        ini.touch(mode=0o600)
+        ini.write_text(
+            "[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
+            f"database_uri = sqlite:///{folder}/auth.db\n"
+            "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+            "auth_cache_ttl_seconds = 60\n"
+            # Servers older than 3.16.1 do not start without this line; newer ones prefer the variable.
+            f"admin_password = {ADMIN_PASSWORD}\n"
+        )
+        environment["MLFLOW_AUTH_CONFIG_PATH"] = str(ini)
+        environment["MLFLOW_AUTH_ADMIN_PASSWORD"] = ADMIN_PASSWORD
+        command += ["--app-name", "basic-auth"]
+    log = folder / "server.log"
+    with log.open("w") as output:
+        # A session of its own, so that stop() also reaches the workers.
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    login = ("admin", ADMIN_PASSWORD) if auth else (None, None)
+    return MlflowServer(f"http://127.0.0.1:{port}{prefix}", port, version, *login, process, log)

@@ -1,0 +1,25 @@
+"""Run an Ansible module of the collection in this process: as real as a task, without its 0.4 s of start-up."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+from typing import Any
+
+from ansible.module_utils.testing import patch_module_args
+
+
+def run_module(module_name: str, /, check: bool = False, **parameters: Any) -> dict:
+    """The result of a module, as a task would register it (always with diff)."""
+    module = importlib.import_module(f"ansible_collections.mlops.stack.plugins.modules.{module_name}")
+    output = io.StringIO()
+    arguments = {**parameters, "_ansible_check_mode": check, "_ansible_diff": True}
+    with patch_module_args(arguments), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+        module.main()
+    result = json.loads(output.getvalue())
+    assert "exception" not in result, result["exception"]
+    result["failed"] = result.get("failed", False)
+    result["as_text"] = output.getvalue()
+    return result

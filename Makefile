@@ -9,12 +9,15 @@ INVENTORY ?= local
 inventory := $(if $(wildcard inventories/$(INVENTORY)),inventories/$(INVENTORY),$(INVENTORY))
 play = .venv/bin/ansible-playbook -i $(inventory) $(if $(CHECK),--check --diff) $(ARGS)
 
-.PHONY: help deploy verify status start stop restart destroy lint test test-all clean
+# An inventory that needs more than ansible-core says so in its own requirements.yml.
+needs := $(wildcard $(inventory)/requirements.yml)
+
+.PHONY: help collections deploy verify status start stop restart destroy lint test test-all clean
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-26s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-deploy: .venv/installed ## Deploy the stack (INVENTORY=local CHECK=yes ARGS="-e mlflow_port=5001")
+deploy: .venv/installed $(if $(needs),collections) ## Deploy the stack (INVENTORY=local CHECK=yes ARGS="-e mlflow_port=5001")
 	@$(play) site.yml
 
 verify: .venv/installed ## Use what was deployed with the real MLflow client
@@ -27,10 +30,10 @@ destroy: .venv/installed ## Remove the services (CONFIRM=yes does not ask; DATA=
 	@$(play) playbooks/teardown.yml $(if $(CONFIRM),-e stack_teardown_confirm=$(CONFIRM)) $(if $(DATA),-e stack_teardown_data=$(DATA))
 
 lint: .venv-test/installed ## Run all linters and documentation checks
-	@.venv-test/bin/pytest tests/lint
+	@.venv-test/bin/pytest -v tests/lint
 
 test: .venv/installed .venv-test/installed ## Lint, unit and integration tests, and a whole deployment of its own (10 minutes at most)
-	@.venv-test/bin/pytest tests/lint tests/unit tests/integration tests/deploy
+	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadgroup tests/deploy tests/lint tests/integration tests/unit
 
 test-all: .venv/installed .venv-test/installed ## What `make test` leaves out: systemd hosts in Docker, the tarball (root)
 	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements-system.txt
@@ -38,6 +41,12 @@ test-all: .venv/installed .venv-test/installed ## What `make test` leaves out: s
 
 clean: ## Remove the environments of the controller and of the tests
 	@rm -rf .venv .venv-test .ansible .pytest_cache .ruff_cache .hypothesis
+
+# From Galaxy, or from the PyPI package `ansible` (500 MB) where only a package index exists.
+collections: .venv/installed
+	@.venv/bin/ansible-galaxy collection install -r $(needs) -p ~/.ansible/collections > /dev/null 2>&1 \
+	  || { echo "Galaxy does not answer: taking the collections of $(needs) from the package ansible ..."; \
+	       .venv/bin/uv pip install --quiet --python .venv/bin/python ansible -c requirements.txt; }
 
 # The controller's environment, and the one of the tests beside it.
 .venv/installed: requirements.txt

@@ -22,6 +22,8 @@ def users_without_password(users: list, admin: str) -> list:
 
 def fill_passwords(users: list, passwords: dict) -> list:
     """The declared users, each with his own password or the generated one."""
+    if not isinstance(users, list):
+        return users
     return [
         dict(user, password=passwords[str(user["name"])])
         if isinstance(user, dict) and user.get("password") is None and str(user.get("name")) in passwords

@@ -119,7 +119,7 @@ def _unit_word(word: str) -> str:
     word = word.replace("%", "%%").replace("$", "$$")
     if re.fullmatch(r"[A-Za-z0-9_@%+=:,./$-]+", word):
         return word
-    return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'
 
 
 def _own_files(definition: dict, owner: str | None) -> list:
@@ -155,7 +155,8 @@ def systemd_files(definition: dict) -> dict:
         command=" ".join(_unit_word(word) for word in process["command"]),
     )
     path = f"/etc/systemd/system/mlops-stack-{definition['name']}.service"
-    state = [{"path": path, "mode": "0750", "owner": process["user"]} for path in process["state_dirs"]]
+    # Not 0750: where new accounts get the shared group `users`, everybody is in it.
+    state = [{"path": path, "mode": "0700", "owner": process["user"]} for path in process["state_dirs"]]
     return {
         "directories": [
             {"path": os.path.dirname(directory), "mode": "0755"},

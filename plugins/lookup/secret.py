@@ -76,6 +76,8 @@ class LookupModule(LookupBase):
                 f"The secret '{name}' does not exist in {os.path.expanduser(directory)}: run the playbook "
                 "mlops.stack.site, which creates it, or restore the folder."
             ) from None
+        except UnicodeDecodeError:
+            raise AnsibleError(f"The secret '{name}' in {path} is no text: write the value into it anew.") from None
         except OSError as error:
             raise AnsibleError(f"The secret '{name}' can't be read from {path}: {error.strerror}.") from None
         if not value:

@@ -183,7 +183,7 @@ class Client:
             host = urlsplit(base).netloc
             raise HostRejectedError(
                 f"MLflow at {base} refuses to be addressed as {host!r}: add {host!r} (exactly so, with the port) to"
-                f" mlflow_allowed_hosts, or to --allowed-hosts of a server that was not installed by us"
+                f" mlflow_allowed_hosts_extra, or to --allowed-hosts of a server that was not installed by us"
             )
         return reply
 

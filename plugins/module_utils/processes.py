@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -65,7 +66,10 @@ def end(pids: list[int], patience: float = 20.0) -> None:
 
 
 def port_is_free(address: str, port: int) -> bool:
-    """Whether a server could listen there now."""
+    """Whether a server could listen there now.
+
+    :raises OSError: ADDRESS is none of this host's.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -75,7 +79,9 @@ def port_is_free(address: str, port: int) -> bool:
             return True  # A port below 1024: no one listens, whether we may is another question.
         except OverflowError:
             return True  # No such port: no one listens, and the service's own preflight says what is wrong.
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
             return False
     return True
 

@@ -10,4 +10,7 @@ from urllib.parse import quote
 
 def secret_path(directory: str, name: str) -> str:
     """The file of the secret NAME: its URL-quoted name, so that any user name makes a safe file name."""
-    return os.path.join(os.path.expanduser(directory), quote(name, safe=""))
+    file_name = quote(name, safe="")
+    if not file_name.strip("."):
+        file_name = file_name.replace(".", "%2E")  # "." and ".." are folders.
+    return os.path.join(os.path.expanduser(directory), file_name)

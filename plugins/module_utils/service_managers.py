@@ -14,6 +14,12 @@ import time
 from ansible.module_utils.urls import open_url
 from ansible_collections.mlops.stack.plugins.module_utils import processes
 
+# What systemd writes into a unit's log around each start and stop.
+SYSTEMD_CHATTER = (
+    r"(?:Start(?:ing|ed)|Stopp(?:ing|ed)|Failed to start) |mlops-stack-\S+\.service: "
+    r"(?:Main process exited|Failed with result|Scheduled restart|Start request repeated|Consumed|Deactivated)"
+)
+
 
 class ServiceError(Exception):
     """One sentence for the user."""
@@ -57,6 +63,10 @@ class Systemd:
         shown = self._show("MainPID", "ActiveState")
         return int(shown["MainPID"]) if shown["ActiveState"] in ("active", "activating", "reloading") else 0
 
+    def is_tried(self) -> bool:
+        """Whether it runs, or is going to be started again after it ended."""
+        return self._show("ActiveState")["ActiveState"] not in ("inactive", "failed")
+
     def is_enabled(self) -> bool:
         shown = self._show("UnitFileState", "NeedDaemonReload")
         return shown["UnitFileState"] == "enabled" and shown["NeedDaemonReload"] == "no"
@@ -85,10 +95,10 @@ class Systemd:
         return self._show("ActiveState")["ActiveState"] == "failed"
 
     def log_lines(self, count: int) -> list[str]:
-        done = run(
-            ["journalctl", "--unit", self.unit, "--lines", str(count), "--output", "cat", "--no-pager"], check=False
-        )
-        return done.stdout.splitlines()
+        """What the program said, and why it could not be run; not systemd's account of its own attempts."""
+        command = ["journalctl", "--unit", self.unit, "--lines", str(count * 5), "--output", "cat", "--no-pager"]
+        lines = run(command, check=False).stdout.splitlines()
+        return [line for line in lines if not re.match(SYSTEMD_CHATTER, line)][-count:]
 
 
 class Supervisor:
@@ -115,6 +125,10 @@ class Supervisor:
     def pid(self) -> int:
         found = re.search(r"(?:RUNNING|STARTING)\s+(?:pid (\d+))?", self._status())
         return int(found.group(1) or 0) if found else 0
+
+    def is_tried(self) -> bool:
+        """Whether it runs, or is going to be started again after it ended."""
+        return bool(re.search(r"RUNNING|STARTING|BACKOFF|STOPPING", self._status()))
 
     def is_enabled(self) -> bool:
         return True  # What supervisord reads is a file, and config_files looks after that.

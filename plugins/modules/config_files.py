@@ -117,6 +117,7 @@ paths:
 import grp
 import os
 import pwd
+import re
 import shutil
 import stat
 import tempfile
@@ -129,24 +130,48 @@ class FileError(Exception):
 
 
 def owner_ids(entry):
-    """uid and gid that the entry asks for; None where it does not say, or where the user is still to be created."""
+    """uid and gid that the entry asks for; None where it does not say.
+
+    :raises KeyError: there is no such user or group.
+    """
     owner, group = entry.get("owner"), entry.get("group")
-    try:
-        user = pwd.getpwnam(owner) if owner else None
-        gid = grp.getgrnam(group).gr_gid if group else (user.pw_gid if user else None)
-    except KeyError:
-        return None, None
+    user = pwd.getpwnam(owner) if owner else None
+    gid = grp.getgrnam(group).gr_gid if group else (user.pw_gid if user else None)
     return (user.pw_uid if user else None), gid
+
+
+def input_problem(params, check_mode):
+    """What is wrong with the parameters, as one sentence; nothing when they can be applied."""
+    for entry in params["directories"] + params["files"]:
+        path, mode = entry["path"], entry["mode"]
+        if not re.fullmatch(r"[0-7]{4}", mode):
+            # 0644 without quotes is the number 420 in YAML.
+            return f"The mode of {path} is '{mode}': give four octal digits in quotes, such as \"0644\"."
+        try:
+            owner_ids(entry)
+        except KeyError:
+            # In check mode an earlier step would have created the account.
+            if not check_mode:
+                names = ":".join(name for name in (entry["owner"], entry["group"]) if name)
+                return f"{path} is to belong to '{names}', whom this host does not know: create the account first."
+    for entry in params["files"]:
+        if (entry["content"] is None) == (entry["secret_content"] is None):
+            return f"The file {entry['path']} needs exactly one of content and secret_content."
+    return None
 
 
 def wrong_attributes(entry, path):
     """What of mode and owner differs from the entry, as {name: (is, should be)}."""
-    info = os.lstat(path)
+    info = os.stat(path)  # Of what a link leads to: data may have been moved to another disk.
     wrong = {}
     mode, wanted = stat.S_IMODE(info.st_mode), int(entry["mode"], 8)
     if mode != wanted:
         wrong["mode"] = (f"{mode:04o}", f"{wanted:04o}")
-    for name, is_id, wanted_id in zip(("owner", "group"), (info.st_uid, info.st_gid), owner_ids(entry)):
+    try:
+        wanted_ids = owner_ids(entry)
+    except KeyError:  # Check mode only: an account that does not exist yet owns nothing.
+        wanted_ids = (entry.get("owner"), entry.get("group"))
+    for name, is_id, wanted_id in zip(("owner", "group"), (info.st_uid, info.st_gid), wanted_ids):
         if wanted_id is not None and wanted_id != is_id:
             wrong[name] = (str(is_id), str(wanted_id))
     return wrong
@@ -162,7 +187,8 @@ def set_attributes(entry, path):
 def read(path):
     """The file's text, or None where there is none."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as handle:
+        # newline="": a carriage return is a difference like any other.
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as handle:
             return handle.read()
     except FileNotFoundError:
         return None
@@ -172,7 +198,7 @@ def write(entry, path, text):
     """Replace the file at once: whoever opens it sees the old or the new one, with the right mode, never a half."""
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
@@ -184,25 +210,34 @@ def write(entry, path, text):
 
 
 class Changes:
-    """Collects what differs, and does it unless in check mode."""
+    """Collects what differs; nothing is changed before all of it is known."""
 
-    def __init__(self, module):
-        self.module = module
+    def __init__(self):
         self.paths = []
         self.diffs = []
         self.new_folders = []
-        self.marker = module.params["marker"]
+        self.gone = set()
+        self.actions = []
+        self.changed = False  # Whether anything was done yet.
 
     def do(self, path, diff, action):
         self.paths.append(path)
+        self.actions.append((path, action))
         if diff:
             self.diffs.append({"before_header": path, "after_header": path, **diff})
-        if self.module.check_mode:
-            return
+
+    def apply(self, marker):
         # Before the first change: if this run dies now, the next one knows that a restart is owed.
-        if self.marker and os.path.exists(self.marker):
-            os.unlink(self.marker)
-        action()
+        if self.actions and marker and os.path.exists(marker):
+            os.unlink(marker)
+        for path, action in self.actions:
+            try:
+                action()
+                self.changed = True
+            except OSError as error:
+                raise FileError(
+                    f"Could not write {path}: {error.strerror}. Make room or mend the permissions there, then run again."
+                ) from None
 
     def attributes(self, entry, path):
         wrong = wrong_attributes(entry, path)
@@ -228,8 +263,6 @@ class Changes:
 
     def file(self, entry):
         path, secret = entry["path"], entry["secret_content"] is not None
-        if (entry["content"] is not None) == secret:
-            raise FileError(f"The file {path} needs exactly one of content and secret_content.")
         if os.path.isdir(path):
             raise FileError(f"{path} is a folder: a file is needed there, move it aside.")
         text = entry["secret_content"] if secret else entry["content"]
@@ -245,16 +278,19 @@ class Changes:
         self.do(path, diff, lambda: write(entry, path, text))
 
     def remove(self, path):
-        if not os.path.lexists(path):
+        # What lies below something that goes, goes with it.
+        if not os.path.lexists(path) or any(path == gone or path.startswith(f"{gone}/") for gone in self.gone):
             return
+        self.gone.add(path)
         is_folder = os.path.isdir(path) and not os.path.islink(path)
         self.do(
             path, {"before": "present\n", "after": ""}, lambda: shutil.rmtree(path) if is_folder else os.unlink(path)
         )
 
     def remove_if_empty(self, path):
-        # What this run removes (in check mode: would remove) no longer counts.
-        if os.path.isdir(path) and not {os.path.join(path, name) for name in os.listdir(path)} - set(self.paths):
+        # What this run removes no longer counts.
+        if os.path.isdir(path) and not {os.path.join(path, name) for name in os.listdir(path)} - self.gone:
+            self.gone.add(path)
             self.do(path, {"before": "present\n", "after": ""}, lambda: os.rmdir(path))
 
 
@@ -272,7 +308,13 @@ def main():
         },
         supports_check_mode=True,
     )
-    changes = Changes(module)
+    if os.geteuid() == 0:
+        # Folders above the named ones must let the services' accounts pass, whatever umask root has.
+        os.umask(0o022)
+    problem = input_problem(module.params, module.check_mode)
+    if problem:
+        module.fail_json(msg=problem)
+    changes = Changes()
     try:
         for directory in module.params["directories"]:
             changes.directory(directory)
@@ -283,13 +325,16 @@ def main():
         for path in module.params["absent_if_empty"]:
             changes.remove_if_empty(path)
     except FileError as error:
-        module.fail_json(msg=str(error), changed=bool(changes.paths) and not module.check_mode)
+        module.fail_json(msg=str(error))
     except OSError as error:
-        path = error.filename or "a file"
         module.fail_json(
-            msg=f"Could not write {path}: {error.strerror}. Make room or mend the permissions there, then run again.",
-            changed=bool(changes.paths) and not module.check_mode,
+            msg=f"Could not look at {error.filename}: {error.strerror}. Mend what is there, then run again."
         )
+    try:
+        if not module.check_mode:
+            changes.apply(module.params["marker"])
+    except FileError as error:
+        module.fail_json(msg=str(error), changed=changes.changed)
     folders = {
         "before_header": "folders",
         "after_header": "folders",

@@ -104,7 +104,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.service_managers impor
 
 
 def writable_problem(path):
-    existing = path
+    existing = os.path.abspath(path)
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
     if not os.path.isdir(existing):
@@ -116,8 +116,11 @@ def writable_problem(path):
 
 def port_problem(entry):
     address, port = entry["address"], entry["port"]
-    if processes.port_is_free(address, port):
-        return None
+    try:
+        if processes.port_is_free(address, port):
+            return None
+    except OSError as error:
+        return f"Nothing can listen on {address}:{port} here ({error.strerror}): give an address that this host has."
     if processes.listens(processes.running_from(entry["directory"]), port):
         return None
     return f"Something else listens on {address}:{port}: stop it, or set {entry['variable']} to a free port."
@@ -127,13 +130,13 @@ def python_problem(path, minimum):
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         done = subprocess.run([path, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError):
+        version = [int(part) for part in done.stdout.strip().split(".")]
+    except (OSError, ValueError, subprocess.SubprocessError):
         return (
             f"The interpreter {path} does not run: install Python {minimum} or newer there, or set stack_python to one."
         )
-    version = done.stdout.strip()
-    if [int(part) for part in version.split(".")] < [int(part) for part in minimum.split(".")]:
-        return f"{path} is Python {version}, and {minimum} or newer is needed: set stack_python to a newer one."
+    if version < [int(part) for part in minimum.split(".")]:
+        return f"{path} is Python {done.stdout.strip()}, and {minimum} or newer is needed: set stack_python to a newer one."
     return None
 
 

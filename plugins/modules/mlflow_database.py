@@ -74,9 +74,19 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+# Seconds; millions of metrics take their time, a hang must end all the same.
+UPGRADE_TIMEOUT = 3600
+
 
 class DatabaseError(Exception):
     """One sentence for the user."""
+
+
+def remove_copy(path):
+    """Remove a database with SQLite's own files beside it: a journal left there would be played into the next copy."""
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path + suffix)
 
 
 def known_revisions(folder):
@@ -132,34 +142,47 @@ class Database:
 
     def upgrade(self, backup_dir):
         """Upgrade a copy and swap it in; return the path of the kept original."""
+        os.umask(0o077)  # The copies hold all that the databases hold.
         os.makedirs(backup_dir, mode=0o700, exist_ok=True)
         stem = os.path.splitext(os.path.basename(self.path))[0]
         backup = os.path.join(backup_dir, f"{stem}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.db")
         work = f"{self.path}.upgrading"
-        with (
-            contextlib.closing(sqlite3.connect(self.path)) as source,
-            contextlib.closing(sqlite3.connect(backup)) as target,
-        ):
-            source.backup(target)
-        shutil.copyfile(backup, work)
-        done = subprocess.run(
-            [sys.executable, "-m", *self.command, f"sqlite:///{work}"],
-            capture_output=True,
-            text=True,
-            timeout=3600,
-            check=False,
-            cwd=os.path.dirname(self.path),
-        )
-        if done.returncode:
-            reason = ((done.stderr or done.stdout).strip().splitlines() or ["no reason given"])[-1]
-            os.unlink(work)
-            raise DatabaseError(f"{self.path} could not be upgraded and is as it was: {reason}")
         info = os.stat(self.path)
-        for name in (work, backup):
-            os.chmod(name, 0o600)
-            os.chown(name, info.st_uid, info.st_gid)
-        os.replace(work, self.path)
+        remove_copy(work)
+        try:
+            with contextlib.ExitStack() as stack:
+                source = stack.enter_context(contextlib.closing(sqlite3.connect(self.path)))
+                target = stack.enter_context(contextlib.closing(sqlite3.connect(backup)))
+                source.backup(target)
+            shutil.copyfile(backup, work)
+            self.run_upgrade(work)
+            for name in (work, backup):
+                os.chmod(name, 0o600)
+                os.chown(name, info.st_uid, info.st_gid)
+            os.replace(work, self.path)
+        except (DatabaseError, OSError, sqlite3.Error) as error:
+            remove_copy(work)
+            remove_copy(backup)
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise DatabaseError(f"{self.path} could not be upgraded and is as it was: {reason}") from None
         return backup
+
+    def run_upgrade(self, work):
+        # -I: the working directory belongs to the server, and this runs as root; no module may come from there.
+        command = [sys.executable, "-I", "-m", *self.command, f"sqlite:///{work}"]
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=UPGRADE_TIMEOUT,
+                check=False,
+                cwd=os.path.dirname(self.path),
+            )
+        except subprocess.TimeoutExpired:
+            raise DatabaseError(f"it was not done within {UPGRADE_TIMEOUT // 60} minutes") from None
+        if done.returncode:
+            raise DatabaseError(((done.stderr or done.stdout).strip().splitlines() or ["no reason given"])[-1])
 
 
 def main():
@@ -196,11 +219,16 @@ def main():
     try:
         behind = [database for database in databases if database.is_behind(spec.submodule_search_locations[0])]
         if not module.check_mode:
-            backups = [database.upgrade(params["backup_dir"]) for database in behind]
+            for database in behind:
+                backups.append(database.upgrade(params["backup_dir"]))
     except DatabaseError as error:
-        module.fail_json(msg=str(error), backups=backups)
+        module.fail_json(msg=str(error), changed=bool(backups), backups=backups)
     except OSError as error:
-        module.fail_json(msg=f"Could not upgrade the databases: {error.strerror} ({error.filename}).", backups=backups)
+        module.fail_json(
+            msg=f"Could not upgrade the databases: {error.strerror} ({error.filename}).",
+            changed=bool(backups),
+            backups=backups,
+        )
     diff = [
         {
             "before_header": db.path,

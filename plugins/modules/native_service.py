@@ -117,7 +117,9 @@ def plan(manager, params):
     left = processes.running_from(os.path.join(params["directory"], "venvs"))
     marker = os.path.join(params["directory"], ".started")
     if state in ("stopped", "absent"):
-        return ("stop", "it was running") if pid or left else (None, "")
+        if pid or left:
+            return "stop", "it was running"
+        return ("stop", "it was tried again and again") if manager.is_tried() else (None, "")
     if state == "restarted":
         return "start", "a restart was asked for"
     if not pid:

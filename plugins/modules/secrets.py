@@ -9,7 +9,7 @@ short_description: Create the missing secrets of a deployment in a folder of the
 version_added: 0.1.0
 description:
   - Writes one file of mode 0600 for each secret that does not exist yet, in a folder of mode 0700.
-  - Existing secrets are never changed. Their values are read by the lookup P(mlops.stack.secret#lookup).
+  - Existing secrets are never changed, but what others may read is closed to them again. Their values are read by the lookup P(mlops.stack.secret#lookup).
   - Runs on the controller.
 author:
   - The mlops.stack contributors (@mlops-stack)
@@ -59,6 +59,7 @@ names:
 
 import os
 import secrets as random_secrets
+import stat
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils.secret_files import secret_path
@@ -86,6 +87,12 @@ def create(directory, path):
         os.unlink(temporary)
 
 
+def open_to_others(directory, paths):
+    """The folder and the secrets in it that others may get at, say after they were restored from a backup."""
+    found = [path for path in (directory, *sorted(paths)) if os.path.exists(path)]
+    return [path for path in found if stat.S_IMODE(os.stat(path).st_mode) & 0o077]
+
+
 def remove(directory, path):
     os.unlink(path)
     if not os.listdir(directory):
@@ -104,8 +111,11 @@ def main():
     directory, state = module.params["directory"], module.params["state"]
     wanted = {name: secret_path(directory, name) for name in module.params["names"]}
     todo = sorted(name for name, path in wanted.items() if os.path.exists(path) == (state == "absent"))
+    loose = open_to_others(directory, wanted.values()) if state == "present" else []
     try:
         if not module.check_mode:
+            for path in loose:
+                os.chmod(path, 0o700 if path == directory else 0o600)
             for name in todo:
                 (create if state == "present" else remove)(directory, wanted[name])
     except OSError as error:
@@ -113,9 +123,11 @@ def main():
             msg=f"Could not write the secrets in {directory}: {error.strerror}. Set stack_secrets_dir to a folder of your own."
         )
     before, after = ([], todo) if state == "present" else (todo, [])
+    before = before + [f"{path} (open to others)" for path in loose]
+    after = after + [f"{path} (for its owner only)" for path in loose]
     diff = {f"{side}_header": f"secrets in {directory}" for side in ("before", "after")}
     diff.update(before="".join(f"{name}\n" for name in before), after="".join(f"{name}\n" for name in after))
-    module.exit_json(changed=bool(todo), names=todo, diff=diff)
+    module.exit_json(changed=bool(todo or loose), names=todo, diff=diff)
 
 
 if __name__ == "__main__":

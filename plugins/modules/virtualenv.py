@@ -119,7 +119,7 @@ def pip_index_url():
     parser = configparser.RawConfigParser()
     try:
         parser.read([name for name in files if name], encoding="utf-8")
-    except configparser.Error:
+    except (configparser.Error, UnicodeDecodeError):
         return None
     for section in ("install", "global"):
         if parser.has_option(section, "index-url"):
@@ -173,8 +173,10 @@ class Environment:
         """Whether the environment was finished once and its interpreter still starts."""
         if not os.path.exists(os.path.join(self.path, COMPLETE)):
             return False
+        # Where uv is not at hand (any more), pip must be in there.
+        code = "" if self.find_uv() else "import pip"
         try:
-            return subprocess.run([self.python, "-c", ""], capture_output=True, timeout=60, check=False).returncode == 0
+            return subprocess.run([self.python, "-c", code], capture_output=True, timeout=60, check=False).returncode == 0
         except (OSError, subprocess.TimeoutExpired):
             return False
 
@@ -273,6 +275,9 @@ def main():
         },
         supports_check_mode=True,
     )
+    if os.geteuid() == 0:
+        # Root installs for the services' accounts, which must be able to read it whatever umask root has.
+        os.umask(0o022)
     environment = Environment(module)
     try:
         lines = converge(environment, module)

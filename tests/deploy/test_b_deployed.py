@@ -217,17 +217,6 @@ def test_a_wrong_admin_password_changes_nothing(deployed):
     deployed.deploy(mlflow_admin_password="not-the-one-of-admin").refused("admin")
 
 
-def test_the_operations(deployed):
-    assert "healthy" in deployed.make("status").ok().out
-    deployed.make("restart").ok()
-    assert deployed.is_healthy()
-    deployed.make("stop").ok()
-    assert not deployed.is_healthy()
-    deployed.make("start").ok()
-    assert deployed.is_healthy()
-    assert deployed.make("deploy", "CHECK=yes").ok().changed == 0
-
-
 def test_destroy_keeps_the_data_and_deploy_brings_them_back(deployed):
     users = deployed.users()
     experiments = deployed.request("/api/2.0/mlflow/experiments/search", {"max_results": 100})[1]

@@ -68,6 +68,7 @@ systemctl mask {" ".join(MASKED)}
 : > /etc/machine-id
 rm -rf /var/cache/apt/archives/*.deb /var/lib/apt/lists/*
 """
+SETTINGS = ('CMD ["/lib/systemd/systemd"]', "ENV container=docker")
 BOOT_SECONDS = 60
 
 
@@ -94,8 +95,8 @@ def authorities() -> list[Path]:
 
 def image_name(suite: str) -> str:
     """A name that changes with everything the image is made from."""
-    parts = [Path(__file__).read_bytes(), suite.encode(), MIRROR.encode(), *(path.read_bytes() for path in authorities())]
-    return f"{REPOSITORY}:{suite}-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:12]}"
+    recipe = json.dumps([suite, MIRROR, PACKAGES, SETUP, SETTINGS, [path.read_text() for path in authorities()]])
+    return f"{REPOSITORY}:{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
 def build(suite: str) -> str:
@@ -111,13 +112,14 @@ def build(suite: str) -> str:
         for path in authorities():
             shutil.copy(path, f"{folder}{AUTHORITIES}/{path.name}")
         run("chroot", folder, "/bin/sh", "-c", SETUP)
-        settings = ['CMD ["/lib/systemd/systemd"]', "STOPSIGNAL SIGRTMIN+3", "ENV container=docker"]
-        changes = [word for setting in settings for word in ("--change", setting)]
+        changes = [word for setting in SETTINGS for word in ("--change", setting)]
         with subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE) as tar:
-            subprocess.run(["docker", "import", *changes, "-", image], stdin=tar.stdout, check=True, stdout=sys.stderr)
-        if tar.returncode:
-            run("docker", "image", "rm", image)
-            fail("tar could not read the new system.")
+            imported = subprocess.run(
+                ["docker", "import", *changes, "-", image], stdin=tar.stdout, capture_output=True, text=True, check=False
+            )
+        if tar.returncode or imported.returncode:
+            run("docker", "image", "rm", image, check=False)
+            fail(f"the new system could not be imported: {imported.stderr.strip()}")
     return image
 
 
@@ -161,7 +163,7 @@ def start(name: str, folder: Path, suite: str) -> dict[str, object]:
     # With less than these, systemd boots as well but leaves out the sandboxing of units without a word, which hides
     # errors. --privileged would give more than is needed, and is refused where the machine itself lacks a capability.
     flags = ["--cgroupns=host", "--volume", f"{cgroup2()}:/sys/fs/cgroup:rw"]
-    flags += ["--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"]
+    flags += ["--stop-signal", "SIGRTMIN+3", "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"]
     flags += [f"--cap-add={name}" for name in ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE")]
     flags += [f"--security-opt={name}=unconfined" for name in ("seccomp", "apparmor", "systempaths")]
     # A port of its own, not a random one of Docker's, which a reboot would change.

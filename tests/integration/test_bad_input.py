@@ -184,7 +184,7 @@ def test_the_host_header_is_rejected(sent, login, strict_server):
     host = strict_server.url.removeprefix("http://")
     assert failure(sent, **{**login, "url": strict_server.url}) == (
         f"MLflow at {strict_server.url} refuses to be addressed as '{host}': add '{host}' (exactly so, with the port)"
-        " to mlflow_allowed_hosts, or to --allowed-hosts of a server that was not installed by us"
+        " to mlflow_allowed_hosts_extra, or to --allowed-hosts of a server that was not installed by us"
     )
 
 

@@ -21,25 +21,20 @@ def ansible_lint(work: Path) -> subprocess.CompletedProcess[str]:
 BACKGROUND = {"ansible_lint_result": ansible_lint, "sanity_result": sanity.sanity}
 
 
-NOTES = pytest.StashKey[list[str]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[NOTES] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """A gate that looked at nothing passes as well: so each says what it looked at."""
-    if config.stash[NOTES]:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    notes = [text for report in reports for name, text in report.user_properties if name == "looked at"]
+    if notes:
         terminalreporter.section("what the gates looked at")
-        for note in config.stash[NOTES]:
-            terminalreporter.write_line(note)
+        for text in notes:
+            terminalreporter.write_line(text)
 
 
 @pytest.fixture
-def note(pytestconfig: pytest.Config) -> Callable[[str], None]:
+def note(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Adds a line to the summary at the end of the run."""
-    return pytestconfig.stash[NOTES].append
+    return lambda text: record_property("looked at", text)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -141,7 +141,7 @@ def test_html_is_an_error_and_not_a_missing_object(script, client):
 def test_a_rejected_host_header_names_the_entry_to_add(script, client):
     script.ask("GET", "/x", text="Invalid Host header - possible DNS rebinding attack detected", status=403)
     with pytest.raises(
-        HostRejectedError, match=r"add 'mlflow\.test:5000' \(exactly so, with the port\) to mlflow_allowed_hosts"
+        HostRejectedError, match=r"add 'mlflow\.test:5000' \(exactly so, with the port\) to mlflow_allowed_hosts_extra"
     ):
         client.call("GET", "/x")
 

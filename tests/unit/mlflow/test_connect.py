@@ -111,7 +111,7 @@ def test_rejected_host_header(script, client):
         script,
         client,
         "MLflow at http://mlflow.test:5000 refuses to be addressed as 'mlflow.test:5000': add 'mlflow.test:5000'"
-        " (exactly so, with the port) to mlflow_allowed_hosts, or to --allowed-hosts of a server that was not installed"
+        " (exactly so, with the port) to mlflow_allowed_hosts_extra, or to --allowed-hosts of a server that was not installed"
         " by us",
     )
 

@@ -33,11 +33,11 @@ lint: .venv-test/installed ## Run all linters and documentation checks
 	@.venv-test/bin/pytest -v tests/lint
 
 test: .venv/installed .venv-test/installed ## Lint, unit and integration tests, and a whole deployment of its own (10 minutes at most)
-	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadgroup tests/deploy tests/lint tests/integration tests/unit
+	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadfile tests/deploy tests/lint tests/integration tests/unit
 
 test-all: .venv/installed .venv-test/installed ## What `make test` leaves out: systemd hosts in Docker, the tarball (root)
 	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements-system.txt
-	@.venv-test/bin/pytest tests/system
+	@.venv-test/bin/pytest -v tests/system
 
 clean: ## Remove the environments of the controller and of the tests
 	@rm -rf .venv .venv-test .ansible .pytest_cache .ruff_cache .hypothesis

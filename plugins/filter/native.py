@@ -128,13 +128,15 @@ def _own_files(definition: dict, owner: str | None) -> list:
     for file in definition.get("files", []):
         key = "secret_content" if file.get("secret") else "content"
         entry = {"path": file["path"], key: file["content"], "mode": file["mode"]}
+        entry |= {"mask": file["mask"]} if file.get("mask") else {}
         files.append(entry | ({"owner": owner} if owner else {}))
     return files
 
 
 def _environment_files(definition: dict) -> list:
     header, directory = HEADER.format(name=definition["name"]), definition["directory"]
-    plain = header + to_env_file(definition.get("environment", {}))
+    # By its name a process is recognised as ours, even when what started it is gone.
+    plain = header + to_env_file({**definition.get("environment", {}), "MLOPS_STACK_SERVICE": definition["name"]})
     secret = header + to_env_file(definition.get("secret_environment", {}))
     return [
         {"path": f"{directory}/environment", "content": plain, "mode": "0600"},

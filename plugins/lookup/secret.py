@@ -58,9 +58,13 @@ PLACEHOLDER = "to-be-generated-by-this-run"
 class LookupModule(LookupBase):
     def run(self, terms, variables=None, **kwargs):
         variables = variables or {}
-        self.set_options(var_options=variables, direct=kwargs)
-        # Options that come from variables arrive as they were written.
-        directory = self._templar.template(self.get_option("directory"))
+        # Options that come from variables arrive as they were written, templates included.
+        sources = {"directory": "stack_secrets_dir", "planned": "_stack_secrets_planned"}
+        written = {
+            name: variables[name] for option, name in sources.items() if name in variables and option not in kwargs
+        }
+        self.set_options(var_options=self._templar.template(written), direct=kwargs)
+        directory = self.get_option("directory")
         planned = self.get_option("planned") or variables.get("ansible_check_mode", False)
         return [self._read(directory, name, planned) for name in terms]
 

@@ -36,6 +36,23 @@ def running_from(folder: str) -> list[int]:
     return sorted(pid for pid, command in _commands() if command.startswith(prefix) and pid != os.getpid())
 
 
+def of_service(name: str, directory: str) -> list[int]:
+    """Process ids of the service NAME, which runs from virtual environments in its DIRECTORY.
+
+    What people run from there themselves (`mlflow gc`, say) lacks the name in its environment and is not meant. Where the
+    environment of a process can't be read, as on macOS, its program decides.
+    """
+    return [pid for pid in running_from(os.path.join(directory, "venvs")) if _is_service(pid, name)]
+
+
+def _is_service(pid: int, name: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as handle:
+            return f"MLOPS_STACK_SERVICE={name}".encode() in handle.read().split(b"\0")
+    except OSError:
+        return not os.path.isdir("/proc/self")
+
+
 def is_alive(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 
 def secret_path(directory: str, name: str) -> str:
@@ -14,3 +14,9 @@ def secret_path(directory: str, name: str) -> str:
     if not file_name.strip("."):
         file_name = file_name.replace(".", "%2E")  # "." and ".." are folders.
     return os.path.join(os.path.expanduser(directory), file_name)
+
+
+def existing_secrets(directory: str) -> list[str]:
+    """The names of all secrets in the folder."""
+    folder = os.path.expanduser(directory)
+    return sorted(unquote(name) for name in os.listdir(folder)) if os.path.isdir(folder) else []

@@ -123,8 +123,9 @@ class Supervisor:
         return self._control("status", self.name).stdout if os.path.exists(self.config) else ""
 
     def pid(self) -> int:
-        found = re.search(r"(?:RUNNING|STARTING)\s+(?:pid (\d+))?", self._status())
-        return int(found.group(1) or 0) if found else 0
+        # Not from the status, which tells no pid in the first seconds after a start.
+        said = self._control("pid", self.name).stdout.strip() if os.path.exists(self.config) else ""
+        return int(said) if said.isdigit() else 0
 
     def is_tried(self) -> bool:
         """Whether it runs, or is going to be started again after it ended."""
@@ -138,7 +139,7 @@ class Supervisor:
 
     def _orphans(self) -> list[int]:
         own = {self.pid()} - {0}
-        return [] if own else processes.running_from(os.path.join(self.directory, "venvs"))
+        return [] if own else processes.of_service(self.name, self.directory)
 
     def start(self) -> None:
         """Start anew, with the configuration as it is on disk now."""

@@ -49,6 +49,11 @@ options:
       secret_content:
         description: The whole text of a file with secrets. The diff says only that it changes.
         type: str
+      mask:
+        description:
+          - A regular expression. What it matches is hidden in the diff, line by line.
+          - For files that once held a secret, or in which people may write one, but whose changes are worth seeing.
+        type: str
       mode:
         description: Octal permission bits, as a string.
         type: str
@@ -157,6 +162,10 @@ def input_problem(params, check_mode):
     for entry in params["files"]:
         if (entry["content"] is None) == (entry["secret_content"] is None):
             return f"The file {entry['path']} needs exactly one of content and secret_content."
+        try:
+            re.compile(entry["mask"] or "")
+        except re.error as error:
+            return f"The mask of {entry['path']} is not a regular expression ({error})."
     return None
 
 
@@ -274,7 +283,12 @@ class Changes:
             before = "" if current is None else "(secret content)\n"
             diff = {"before": before, "after": "(secret content, changed)\n" if before else "(secret content)\n"}
         else:
-            diff = {"before": current or "", "after": text}
+            before, after = current or "", text
+            if entry["mask"]:
+                before, after = (
+                    re.sub(entry["mask"], "(hidden)", side, flags=re.MULTILINE) for side in (before, after)
+                )
+            diff = {"before": before, "after": after}
         self.do(path, diff, lambda: write(entry, path, text))
 
     def remove(self, path):
@@ -297,7 +311,9 @@ class Changes:
 def main():
     entry = {"path": {"type": "path", "required": True}, "mode": {"type": "str", "required": True}}
     entry.update(owner={"type": "str"}, group={"type": "str"})
-    file_entry = dict(entry, content={"type": "str"}, secret_content={"type": "str", "no_log": True})
+    file_entry = dict(
+        entry, content={"type": "str"}, secret_content={"type": "str", "no_log": True}, mask={"type": "str"}
+    )
     module = AnsibleModule(
         argument_spec={
             "directories": {"type": "list", "elements": "dict", "default": [], "options": entry},

@@ -96,6 +96,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils import processes
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import MANAGERS, ServiceError, is_healthy
 
+# Seconds that a running service may take to answer. A start that crashed and is tried again needs some.
+PATIENCE = 40
+
 
 def wait_until_healthy(manager, params):
     """Return once the service is healthy; say what its log says when it does not get there."""
@@ -107,14 +110,25 @@ def wait_until_healthy(manager, params):
             tail = [line.strip() for line in manager.log_lines(40) if line.strip()]
             # The last line that names an error says more than the last line of a traceback's frame.
             named = [line for line in tail if "rror" in line or "xception" in line] or tail[-1:]
-            raise ServiceError(f"{params['name']} {what}. Its log ends with: {' / '.join(named[-2:]) or '(nothing)'}")
+            said = " / ".join(list(dict.fromkeys(named))[-2:])  # Once, however often it was tried.
+            raise ServiceError(f"{params['name']} {what}. Its log ends with: {said or '(nothing)'}")
         time.sleep(0.2)
+
+
+def answers(params):
+    """Whether a running service is healthy, or becomes so while its start may still be going on."""
+    deadline = time.monotonic() + min(PATIENCE, params["health_timeout"])
+    while not is_healthy(params["health_url"]):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def plan(manager, params):
     """What has to be done, as (action, reason), or (None, '')."""
     pid, state = manager.pid(), params["state"]
-    left = processes.running_from(os.path.join(params["directory"], "venvs"))
+    left = processes.of_service(params["name"], params["directory"])
     marker = os.path.join(params["directory"], ".started")
     if state in ("stopped", "absent"):
         if pid or left:
@@ -128,8 +142,8 @@ def plan(manager, params):
         return "start", "it ran with older files"
     if not manager.is_enabled():
         return "enable", "it was not enabled"
-    if params["health_url"] and not is_healthy(params["health_url"]):
-        return "wait", ""
+    if params["health_url"] and not answers(params):
+        return "start", "it runs but does not answer"
     return None, ""
 
 
@@ -143,9 +157,8 @@ def apply(manager, params, action):
         manager.enable()
     if action == "start":
         manager.start()
-    if action in ("start", "wait") and params["health_url"]:
-        wait_until_healthy(manager, params)
-    if action == "start":
+        if params["health_url"]:
+            wait_until_healthy(manager, params)
         with open(marker, "w", encoding="utf-8"):
             pass
     if params["state"] == "absent":

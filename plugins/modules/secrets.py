@@ -9,7 +9,8 @@ short_description: Create the missing secrets of a deployment in a folder of the
 version_added: 0.1.0
 description:
   - Writes one file of mode 0600 for each secret that does not exist yet, in a folder of mode 0700.
-  - Existing secrets are never changed, but what others may read is closed to them again. Their values are read by the lookup P(mlops.stack.secret#lookup).
+  - Existing secrets are never changed, but one that others may read is closed to them again.
+  - Their values are read by the lookup P(mlops.stack.secret#lookup).
   - Runs on the controller.
 author:
   - The mlops.stack contributors (@mlops-stack)
@@ -22,9 +23,9 @@ options:
     description: The secrets that must exist. A name may hold any characters; the file name is its URL-quoted form.
     type: list
     elements: str
-    required: true
+    default: []
   state:
-    description: V(absent) removes the secrets that are named here, and the folder when nothing is left in it.
+    description: V(absent) removes the folder with all secrets in it, or only those in O(names) where some are named.
     type: str
     choices: [present, absent]
     default: present
@@ -62,7 +63,7 @@ import secrets as random_secrets
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mlops.stack.plugins.module_utils.secret_files import secret_path
+from ansible_collections.mlops.stack.plugins.module_utils.secret_files import existing_secrets, secret_path
 
 # 32 URL-safe characters, 192 bits: fits every password rule of the services, needs no quoting anywhere.
 SECRET_BYTES = 24
@@ -103,13 +104,14 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "directory": {"type": "path", "required": True},
-            "names": {"type": "list", "elements": "str", "required": True, "no_log": False},
+            "names": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,
     )
     directory, state = module.params["directory"], module.params["state"]
-    wanted = {name: secret_path(directory, name) for name in module.params["names"]}
+    names = module.params["names"] or (existing_secrets(directory) if state == "absent" else [])
+    wanted = {name: secret_path(directory, name) for name in names}
     todo = sorted(name for name, path in wanted.items() if os.path.exists(path) == (state == "absent"))
     loose = open_to_others(directory, wanted.values()) if state == "present" else []
     try:

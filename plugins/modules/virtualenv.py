@@ -176,9 +176,10 @@ class Environment:
         # Where uv is not at hand (any more), pip must be in there.
         code = "" if self.find_uv() else "import pip"
         try:
-            return subprocess.run([self.python, "-c", code], capture_output=True, timeout=60, check=False).returncode == 0
+            done = subprocess.run([self.python, "-c", code], capture_output=True, timeout=60, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return False
+        return done.returncode == 0
 
     def find_uv(self):
         if self.module.params["installer"] == "pip":
@@ -208,6 +209,9 @@ class Environment:
                 self.uv = self.find_uv()
             except VirtualenvError:
                 self.uv = None  # No wheel for this platform, say: pip does it, slower.
+        if not self.uv:
+            # The first with --dry-run, by which later runs look; Ubuntu 22.04 has an older one.
+            self.run([self.python, "-m", "pip", "install", "--quiet", "pip>=22.2"], "install pip")
 
     def install(self, dry_run):
         """Install what is missing and return the lines that say what changes, '+ name==version' and '- name==version'."""

@@ -117,6 +117,19 @@ def test_an_inventory_without_a_group_of_ours(deployment, tmp_path):
         deployment.inventory = right
 
 
+def test_one_bad_host_stops_all_before_the_first_change(deployment, tmp_path):
+    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    hosts = {"good": local, "bad": {**local, "mlflow_version": "3.16.0"}}
+    path = tmp_path / "hosts.yml"
+    path.write_text(yaml.safe_dump({"mlflow": {"hosts": hosts}}))
+    right, deployment.inventory = deployment.inventory, path
+    try:
+        deployment.deploy().refused("MLflow 3.16.0 shows its pages to admins only")
+    finally:
+        deployment.inventory = right
+    assert not deployment.base.exists()
+
+
 def test_destroy_asks(deployment):
     """Without an answer nothing is removed; that there is nothing to remove yet makes no difference to the question."""
     deployment.play("playbooks/teardown.yml").refused("Nothing was removed: the answer was not yes.")

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """A Debian server in a container that boots systemd, for tests that deploy to it over ssh.
 
-    systemd_host.py build  [--suite bookworm]                   build the image unless it is there, and print its name
-    systemd_host.py start NAME --folder DIR [--suite bookworm]  boot a host, and print how to reach it as JSON
-    systemd_host.py reboot NAME                                 shut it down and boot it again
-    systemd_host.py remove NAME                                 remove it; no error where there is none
+    python3 systemd_host.py build  [--suite bookworm]                   build the image if it is not there, print its name
+    python3 systemd_host.py start NAME --folder DIR [--suite bookworm]  boot a host, print how to reach it as JSON
+    python3 systemd_host.py reboot NAME                                 shut it down and boot it again
+    python3 systemd_host.py remove NAME                                 remove it; no error where there is none
 
 Ansible gets what a careful administrator gives it: ssh with a key as the ordinary user `deploy`, sudo without a
 password, and a umask of 077, because a role that relies on umask 022 fails on such servers only.
@@ -105,7 +104,9 @@ def build(suite: str) -> str:
     if run("docker", "image", "inspect", image, check=False).returncode == 0:
         return image
     if os.geteuid() or not shutil.which("debootstrap"):
-        fail(f"building the image {image} needs root and debootstrap: apt-get install debootstrap, and run it as root once.")
+        fail(
+            f"the image {image} is not there, and to build it needs root and debootstrap (apt-get install debootstrap)."
+        )
     print(f"Building {image} (about a minute) ...", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="systemd-host-") as folder:
         run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, folder, MIRROR)
@@ -115,7 +116,11 @@ def build(suite: str) -> str:
         changes = [word for setting in SETTINGS for word in ("--change", setting)]
         with subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE) as tar:
             imported = subprocess.run(
-                ["docker", "import", *changes, "-", image], stdin=tar.stdout, capture_output=True, text=True, check=False
+                ["docker", "import", *changes, "-", image],
+                stdin=tar.stdout,
+                capture_output=True,
+                text=True,
+                check=False,
             )
         if tar.returncode or imported.returncode:
             run("docker", "image", "rm", image, check=False)
@@ -126,9 +131,9 @@ def build(suite: str) -> str:
 def cgroup2() -> str:
     """Where this machine has its cgroup v2 tree: /sys/fs/cgroup, or a folder of it beside the old controllers."""
     for line in Path("/proc/mounts").read_text().splitlines():
-        _, path, kind, *_ = line.split()
-        if kind == "cgroup2":
-            return path
+        fields = line.split()
+        if fields[2] == "cgroup2":
+            return fields[1]
     fail("this machine has no cgroup v2 tree, which systemd in a container needs: mount -t cgroup2 none DIR")
     raise AssertionError
 

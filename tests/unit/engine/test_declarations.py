@@ -1,0 +1,125 @@
+"""The small filters: generated passwords, what can be verified, the table for people."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.mlops.stack.plugins.filter.declarations import (
+    fill_passwords,
+    users_without_password,
+    verification_plan,
+)
+from ansible_collections.mlops.stack.plugins.filter.table import table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+USERS = [
+    {"name": "admin"},
+    {"name": "alice", "password": "her-own-password"},
+    {"name": "bob"},
+    {"name": "carol", "password": None, "state": "present"},
+    {"name": "gone", "state": "absent"},
+    {"name": 4711},
+]
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.sampled_from(["name", "password", "state"]), inner)),
+)
+
+
+def test_who_gets_a_generated_password():
+    assert users_without_password(USERS, "admin") == ["bob", "carol", "4711"]
+    assert users_without_password(USERS, "root") == ["admin", "bob", "carol", "4711"]
+
+
+def test_passwords_are_filled_in():
+    before = copy.deepcopy(USERS)
+    filled = fill_passwords(USERS, {"admin": "a", "alice": "never", "bob": "b", "carol": "c", "4711": "d"})
+    assert [user.get("password") for user in filled] == ["a", "her-own-password", "b", "c", None, "d"]
+    assert before == USERS
+
+
+@settings(max_examples=50)
+@given(ANYTHING)
+def test_what_is_wrong_passes_through(users):
+    """The module that applies it has a sentence for it."""
+    names = users_without_password(users, "admin")
+    filled = fill_passwords(users, dict.fromkeys(names, "generated"))
+    if isinstance(users, list):
+        assert len(filled) == len(users)
+        assert sum(user != now for user, now in zip(users, filled, strict=True)) >= len(set(names))
+    else:
+        assert (names, filled) == ([], users)
+
+
+def may(permission, resource="churn", kind="experiment", **more):
+    return {"resource_type": kind, "resource": resource, "permission": permission, **more}
+
+
+BOB = {"name": "bob", "permissions": [may("EDIT", "x"), may("MANAGE"), may("MANAGE", "model", "registered_model")]}
+CAROL = {"name": "carol", "permissions": [may("READ")]}
+
+
+def plan(*users, default="READ"):
+    found = verification_plan(list(users), default)
+    return tuple(found[name] for name in ("writer", "experiment", "registered_model", "reader")), found["missing"]
+
+
+def test_a_writer_and_a_reader():
+    assert plan({"name": "root", "admin": True}, BOB, CAROL) == (("bob", "churn", "model", "carol"), [])
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        {"name": "x", "state": "absent", "permissions": [may("MANAGE")]},
+        {"name": "x", "admin": True, "permissions": [may("MANAGE")]},
+        {"name": "x", "permissions": [may("MANAGE", state="absent")]},
+        {"name": "x", "permissions": [may("MANAGE", "*")]},
+        {"name": "x", "permissions": [may("EDIT")]},
+        {"name": "x", "permissions": [may("MANAGE", kind="prompt")]},
+        {"name": "x", "permissions": None},
+        {"name": "x"},
+    ],
+)
+def test_nobody_can_show_it(user):
+    found, missing = plan(user)
+    assert found == ("", "", "", "") and missing[0].startswith("nobody but admins may MANAGE an experiment")
+    assert plan(user, BOB)[0][0] == "bob"
+
+
+def test_no_model_to_register():
+    found, missing = plan({"name": "bob", "permissions": [may("MANAGE")]}, CAROL)
+    assert found == ("bob", "churn", "", "carol")
+    assert missing == ["bob may not MANAGE a registered model, so none was registered"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"name": "x", "permissions": [may("EDIT")]},
+        {"name": "x", "permissions": [may("MANAGE")]},
+        {"name": "x", "permissions": [may("READ", "*")]},
+        {"name": "x", "admin": True},
+    ],
+)
+def test_nobody_to_be_refused(other):
+    found, missing = plan(BOB, other)
+    assert found[3] == "" and missing == ["every declared user may write to 'churn', so nobody had to be refused"]
+
+
+@pytest.mark.parametrize("default", ["EDIT", "MANAGE"])
+def test_whom_the_default_lets_write(default):
+    assert plan(BOB, CAROL, default=default)[0][3] == ""
+
+
+def test_table():
+    lines = table([["mlflow", "http://x", 1], ["a longer one", "", True]], ["SERVICE", "URL", "N"])
+    assert lines == [
+        "SERVICE       URL       N",
+        "------------  --------  ----",
+        "mlflow        http://x  1",
+        "a longer one            True",
+    ]
+    assert table([], ["A", "B"]) == ["A  B", "-  -"]

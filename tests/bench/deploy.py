@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """What a deployment costs, against the same work done by hand, side by side in one run.
 
     .venv-test/bin/python tests/bench/deploy.py [--runs 3]

@@ -4,6 +4,12 @@
 
 from __future__ import annotations
 
+from ansible_collections.mlops.stack.plugins.module_utils import access, objects
+from ansible_collections.mlops.stack.plugins.module_utils.api import EmptyApi
+from ansible_collections.mlops.stack.plugins.module_utils.client import MlflowError
+from ansible_collections.mlops.stack.plugins.module_utils.declaration import parse_access
+from ansible_collections.mlops.stack.plugins.module_utils.reconcile import Policy
+
 
 def users_without_password(users: list, admin: str) -> list:
     """Names of the declared users for whom a password has to be generated; the ADMIN has one of his own."""
@@ -75,9 +81,33 @@ def verification_plan(users: list, default_permission: str) -> dict:
     return plan
 
 
+def declaration_problems(declared: dict, version: str, admin: str, planned: dict | None = None) -> list:
+    """What the modules would say of the declarations on an empty server of this VERSION, without running them.
+
+    :arg declared: the lists `users`, `experiments` and `registered_models`.
+    :arg planned: resources that will exist, by type; where it is not given, existence is not judged.
+    """
+    users, problems = parse_access({"users": declared["users"]})
+    experiments, wrong = objects.parse({"experiments": declared["experiments"]}, objects.EXPERIMENT_SPEC, "experiments")
+    models, also_wrong = objects.parse({"models": declared["registered_models"]}, objects.MODEL_SPEC, "models")
+    problems = problems + wrong + also_wrong
+    if problems:
+        return problems
+    options = access.Options(Policy(admin), True, "on_create", planned, admin_default=False)
+    try:
+        api = EmptyApi(version, admin, None)
+        objects.converge(api, experiments, objects.Experiments, True)
+        objects.converge(api, models, objects.Models, True)
+        access.converge(api, users, options)
+    except MlflowError as error:
+        return error.problems
+    return []
+
+
 class FilterModule:
     def filters(self):
         return {
+            "declaration_problems": declaration_problems,
             "users_without_password": users_without_password,
             "fill_passwords": fill_passwords,
             "verification_plan": verification_plan,

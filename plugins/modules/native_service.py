@@ -125,9 +125,9 @@ def answers(params):
     return True
 
 
-def plan(manager, params):
+def plan(manager, params, pid):
     """What has to be done, as (action, reason), or (None, '')."""
-    pid, state = manager.pid(), params["state"]
+    state = params["state"]
     left = processes.of_service(params["name"], params["directory"])
     marker = os.path.join(params["directory"], ".started")
     if state in ("stopped", "absent"):
@@ -161,8 +161,6 @@ def apply(manager, params, action):
             wait_until_healthy(manager, params)
         with open(marker, "w", encoding="utf-8"):
             pass
-    if params["state"] == "absent":
-        manager.remove()
 
 
 def main():
@@ -181,10 +179,13 @@ def main():
     params = module.params
     manager = MANAGERS[params["manager"]](params["name"], params["directory"])
     try:
-        action, reason = plan(manager, params)
-        if not module.check_mode:
-            apply(manager, params, action)
         pid = manager.pid()
+        action, reason = plan(manager, params, pid)
+        if action and not module.check_mode:
+            apply(manager, params, action)
+            pid = manager.pid()
+        if params["state"] == "absent" and not module.check_mode:
+            manager.remove()
     except ServiceError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -3,8 +3,9 @@
     .venv-test/bin/python tests/bench/deploy.py [--runs 3]
 
 By hand means: a virtual environment made with uv, the same packages and versions from the same warm cache, an ini file,
-`mlflow server` in the background, and the same users, experiments, models and permissions sent to the API by one
-process. The controller's own set-up is not counted. Both start from nothing each time and are measured in turn.
+`mlflow server` under a supervisord (which restarts it and rotates its log, as ours does), and the same users,
+experiments, models and permissions sent to the API by one process. The controller's own set-up is not counted. Both
+start from nothing each time and are measured in turn.
 """
 
 from __future__ import annotations
@@ -30,6 +31,20 @@ VERSION = "3.17.2"
 ADMIN_PASSWORD = "by-hand-admin-password"
 USERS = {"alice": [], "bob": [("churn", "MANAGE"), ("forecasting", "EDIT")], "carol": [("churn", "READ")]}
 MODEL_GRANTS = {"bob": "MANAGE", "carol": "READ"}
+SUPERVISORD = """\
+[supervisord]
+directory={home}
+logfile={home}/supervisord.log
+pidfile={home}/supervisord.pid
+user=root
+
+[program:mlflow]
+command={command}
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={home}/mlflow.log
+"""
 
 
 def clean_environment(home: Path) -> dict:
@@ -106,16 +121,25 @@ def by_hand(home: Path) -> float:
         str(home / "artifacts"),
     ]
     command += ["--app-name", "basic-auth"]
-    quiet = subprocess.DEVNULL
-    server = subprocess.Popen(command, env=server_env, cwd=home, stdout=quiet, stderr=quiet, start_new_session=True)
+    subprocess.run([uv, "venv", "--quiet", str(home / "supervisor")], env=env, check=True)
+    supervisor = str(home / "supervisor/bin/python")
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", supervisor, "supervisor==4.3.0"], env=env, check=True)
+    config = home / "supervisord.conf"
+    config.write_text(
+        SUPERVISORD.format(home=home, command=" ".join(command)).replace(
+            "user=root\n", "" if os.geteuid() else "user=root\n"
+        )
+    )
+    subprocess.run([supervisor, "-m", "supervisor.supervisord", "-c", str(config)], env=server_env, check=True)
     try:
         wait_until_healthy(url)
         declare(url)
         return time.monotonic() - start
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, 15)
-        server.wait(30)
+        supervisord = int((home / "supervisord.pid").read_text())
+        os.kill(supervisord, 15)
+        while Path(f"/proc/{supervisord}").exists():
+            time.sleep(0.1)
 
 
 def play(home: Path, port: int, playbook: str, *arguments: str) -> tuple[float, str]:

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,14 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from support.mlflow_server import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = ("mlflow_admin_password", "mlflow_secret_key", "mlflow_user_alice", "mlflow_user_bob", "mlflow_user_carol")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Result:

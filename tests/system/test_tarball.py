@@ -14,16 +14,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from support.mlflow_server import free_port
+
 from .conftest import ROOT, Account
 
 OLD, NEW = "3.15.2", "3.17.2"
 API = "/api/2.0/mlflow"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Installed:

@@ -5,17 +5,19 @@ INVENTORY ?= local
 
 # INVENTORY=single_vm   another inventory, a folder below inventories/ or a path
 # CHECK=yes             show what would change, change nothing
+# SERVICE=mlflow        status, logs, start, stop, restart, destroy: this service alone, or several with commas between them
 # ARGS="-e …"           more words for ansible-playbook
 inventory := $(if $(wildcard inventories/$(INVENTORY)),inventories/$(INVENTORY),$(INVENTORY))
-play = .venv/bin/ansible-playbook -i $(inventory) $(if $(CHECK),--check --diff) $(ARGS)
+play = .venv/bin/ansible-playbook -i $(inventory) $(if $(CHECK),--check --diff) $(if $(SERVICE),-e stack_services=$(SERVICE)) $(ARGS)
 
 # An inventory that needs more than ansible-core says so in its own requirements.yml.
 needs := $(wildcard $(inventory)/requirements.yml)
 
-.PHONY: help collections deploy verify status start stop restart destroy lint test test-all clean
+.PHONY: help collections deploy verify status logs start stop restart destroy teardown credentials passwd \
+  secrets_export secrets_import init_inventory lint test test-all clean
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-26s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_ -]+:.*## / {printf "  make %-30s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deploy: .venv/installed $(if $(needs),collections) ## Deploy the stack (INVENTORY=local CHECK=yes ARGS="-e mlflow_port=5001")
 	@$(play) site.yml
@@ -23,11 +25,27 @@ deploy: .venv/installed $(if $(needs),collections) ## Deploy the stack (INVENTOR
 verify: .venv/installed ## Use what was deployed with the real MLflow client
 	@$(play) playbooks/verify.yml
 
-status start stop restart: .venv/installed ## Look at, start, stop or restart the services
+status start stop restart: .venv/installed ## Look at, start, stop or restart the services, or one (SERVICE=mlflow)
 	@$(play) playbooks/$@.yml
 
-destroy: .venv/installed ## Remove the services (CONFIRM=yes does not ask; DATA=yes removes data and passwords, too)
+# Ctrl-C is the end of following, not an error (99 is how ansible-playbook ends then).
+logs: .venv/installed ## Show what the services said last (LINES=100; FOLLOW=yes goes on until Ctrl-C; SERVICE=mlflow)
+	@trap : INT; $(play) playbooks/logs.yml $(if $(LINES),-e stack_log_lines=$(LINES)) $(if $(FOLLOW),-e stack_log_follow=$(FOLLOW)) || [ $$? -eq 99 ]
+
+destroy teardown: .venv/installed ## Remove the services (CONFIRM=yes does not ask; DATA=yes removes data and passwords, too)
 	@$(play) playbooks/teardown.yml $(if $(CONFIRM),-e stack_teardown_confirm=$(CONFIRM)) $(if $(DATA),-e stack_teardown_data=$(DATA))
+
+credentials: .venv/installed ## Write what a user's MLflow client needs, ready to hand over (USER=alice)
+	@$(play) playbooks/credentials.yml -e 'credentials_user="$(USER)"'
+
+passwd: .venv/installed ## Ask for a new admin's password and set it
+	@$(play) playbooks/passwd.yml
+
+secrets_export secrets_import: .venv/installed ## Move the secrets to another controller (FILE=secrets.yml; ARGS=--ask-vault-pass)
+	@$(play) playbooks/$@.yml $(if $(FILE),-e secrets_file=$(FILE))
+
+init_inventory: .venv/installed ## Write a commented inventory to begin with (INTO=inventories/mine)
+	@$(play) playbooks/init_inventory.yml $(if $(INTO),-e inventory_path=$(INTO))
 
 lint: .venv-test/installed ## Run all linters and documentation checks
 	@.venv-test/bin/pytest -v tests/lint
@@ -35,9 +53,9 @@ lint: .venv-test/installed ## Run all linters and documentation checks
 test: .venv/installed .venv-test/installed ## Lint, unit and integration tests, and a whole deployment of its own (10 minutes at most)
 	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadfile tests/deploy tests/lint tests/integration tests/unit
 
-test-all: .venv/installed .venv-test/installed ## What `make test` leaves out: systemd hosts in Docker, the tarball (root)
+test-all: .venv/installed .venv-test/installed ## What `make test` leaves out: operations, faults, versions, systemd hosts in Docker (root)
 	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements-system.txt
-	@.venv-test/bin/pytest -v tests/system
+	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadgroup tests/system tests/operations
 
 clean: ## Remove the environments of the controller and of the tests
 	@rm -rf .venv .venv-test .ansible .pytest_cache .ruff_cache .hypothesis

@@ -54,6 +54,8 @@ _COLORS = {
     "ok": C.COLOR_OK,
 }
 _INDENT = " " * 6
+# They print while they run, which says enough.
+_TALKING = {"mlops.stack.native_logs"}
 
 
 def _duration(seconds):
@@ -323,7 +325,9 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_start(self, host, task):
         with self._lock:
-            self._steps.setdefault(task._uuid, _Step(_title(task))).hosts[host.get_name()] = time.monotonic()
+            step = self._steps.setdefault(task._uuid, _Step(_title(task)))
+            if task.action not in _TALKING:
+                step.hosts[host.get_name()] = time.monotonic()
             self._draw()
 
     def v2_runner_retry(self, result):

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: secret
-short_description: Read a generated secret of this deployment
+short_description: Read a secret of this deployment
 version_added: 0.1.0
 description:
   - Reads the secret NAME from the deployment's secret store, a folder of files with mode 0600 on the controller.
   - The lookup never creates anything. M(mlops.stack.secrets) does, at the beginning of C(mlops.stack.site).
   - Where a secret does not exist yet, a marked placeholder stands for it in check mode and during preflight; otherwise it is an error.
+  - While a new value waits beside the current one, after an interrupted C(mlops.stack.passwd), the new one is returned.
 author:
   - The mlops.stack contributors (@mlops-stack)
 options:
   _terms:
-    description: Names of secrets, for example V(mlflow_admin_password).
+    description: Names of secrets, for example V(mlflow_admin_password). None, where O(list) asks for names.
     type: list
     elements: str
-    required: true
   directory:
     description: The store's folder.
     type: str
@@ -30,17 +30,30 @@ options:
     default: false
     vars:
       - name: _stack_secrets_planned
+  which:
+    description: V(current) is the value before a change that is not finished, V(effective) the one that every run works towards.
+    type: str
+    choices: [effective, current]
+    default: effective
+  list:
+    description: Return names instead of values. V(all) are those of all secrets, V(pending) of those for which a new value waits.
+    type: str
+    choices: [all, pending]
 """
 
 EXAMPLES = r"""
 - name: Tell where the admin's password lies
   ansible.builtin.debug:
     msg: "{{ 'known' if lookup('mlops.stack.secret', 'mlflow_admin_password') else 'unknown' }}"
+
+- name: Tell which changes are not finished
+  ansible.builtin.debug:
+    msg: "{{ query('mlops.stack.secret', list='pending') }}"
 """
 
 RETURN = r"""
 _list:
-  description: The values, without the newline at the end of the file.
+  description: The values, without the newline at the end of the file; or names, with O(list).
   type: list
   elements: str
 """
@@ -49,7 +62,13 @@ import os
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.mlops.stack.plugins.module_utils.secret_files import secret_path
+from ansible_collections.mlops.stack.plugins.module_utils.secret_files import (
+    effective_path,
+    existing_secrets,
+    pending_names,
+    read_secret,
+    secret_path,
+)
 
 # Long enough and odd enough to pass every check of a real password, and to be recognised when it turns up.
 PLACEHOLDER = "to-be-generated-by-this-run"
@@ -66,13 +85,14 @@ class LookupModule(LookupBase):
         self.set_options(var_options=self._templar.template(written), direct=kwargs)
         directory = self.get_option("directory")
         planned = self.get_option("planned") or variables.get("ansible_check_mode", False)
-        return [self._read(directory, name, planned) for name in terms]
+        if self.get_option("list"):
+            return (existing_secrets if self.get_option("list") == "all" else pending_names)(directory)
+        path_of = secret_path if self.get_option("which") == "current" else effective_path
+        return [self._read(directory, name, path_of(directory, name), planned) for name in terms]
 
-    def _read(self, directory, name, planned):
-        path = secret_path(directory, name)
+    def _read(self, directory, name, path, planned):
         try:
-            with open(path, encoding="utf-8") as handle:
-                value = handle.read().rstrip("\r\n")
+            value = read_secret(path)
         except FileNotFoundError:
             if planned:
                 return PLACEHOLDER

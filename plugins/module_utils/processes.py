@@ -30,10 +30,12 @@ def _commands():
             yield int(pid), command
 
 
-def running_from(folder: str) -> list[int]:
-    """Process ids whose program is an interpreter or binary below FOLDER."""
+def running_from(folder: str, word: str = "") -> list[int]:
+    """Process ids whose program is an interpreter or binary below FOLDER, and whose command line holds WORD."""
     prefix = folder.rstrip("/") + "/"
-    return sorted(pid for pid, command in _commands() if command.startswith(prefix) and pid != os.getpid())
+    return sorted(
+        pid for pid, command in _commands() if command.startswith(prefix) and word in command and pid != os.getpid()
+    )
 
 
 def of_service(name: str, directory: str) -> list[int]:
@@ -67,6 +69,17 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def age(pid: int) -> float | None:
+    """For how many seconds the process has been running; None where that is not known."""
+    try:
+        with open("/proc/uptime", encoding="ascii") as uptime, open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+            # Counted from the end of the program's name, which may hold spaces.
+            ticks = int(stat.read().rpartition(")")[2].split()[19])
+            return float(uptime.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def end(pids: list[int], patience: float = 20.0) -> None:

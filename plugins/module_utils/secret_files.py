@@ -1,11 +1,18 @@
 # Copyright: (c) 2026, The mlops.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where a secret of the controller lies: shared by the module that creates it and the lookup that reads it."""
+"""Where the secrets of the controller lie: shared by the module that writes them and the lookup that reads them.
+
+A new value waits beside the current one, as NAME+new, until all that uses it has been changed: so that a run which is
+interrupted in between loses neither, and the next one goes on with the new value.
+"""
 
 from __future__ import annotations
 
 import os
 from urllib.parse import quote, unquote
+
+# A plus sign is always quoted in names: no secret's own file can end like this.
+PENDING = "+new"
 
 
 def secret_path(directory: str, name: str) -> str:
@@ -16,7 +23,39 @@ def secret_path(directory: str, name: str) -> str:
     return os.path.join(os.path.expanduser(directory), file_name)
 
 
+def pending_path(directory: str, name: str) -> str:
+    """The file of the value that is to replace the current one."""
+    return secret_path(directory, name) + PENDING
+
+
+def effective_path(directory: str, name: str) -> str:
+    """The file whose value counts: the new one where there is one."""
+    path = pending_path(directory, name)
+    return path if os.path.exists(path) else secret_path(directory, name)
+
+
+def read_secret(path: str) -> str:
+    """The value, without the newline at the end of the file."""
+    with open(path, encoding="utf-8") as handle:
+        return handle.read().rstrip("\r\n")
+
+
+def _files(directory: str) -> list[str]:
+    folder = os.path.expanduser(directory)
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
 def existing_secrets(directory: str) -> list[str]:
     """The names of all secrets in the folder."""
+    return sorted(unquote(name) for name in _files(directory) if "+" not in name)
+
+
+def pending_names(directory: str) -> list[str]:
+    """The names of the secrets for which a new value waits."""
+    return sorted(unquote(name[: -len(PENDING)]) for name in _files(directory) if name.endswith(PENDING))
+
+
+def unfinished_files(directory: str) -> list[str]:
+    """What killed runs left behind: files that were not in place yet."""
     folder = os.path.expanduser(directory)
-    return sorted(unquote(name) for name in os.listdir(folder)) if os.path.isdir(folder) else []
+    return [os.path.join(folder, name) for name in _files(directory) if "+" in name and not name.endswith(PENDING)]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import glob
 import http.client
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 
 from ansible_collections.mlops.stack.plugins.module_utils import processes
 
+# Where the units of services are written.
+UNITS = "/etc/systemd/system"
 # What systemd writes into a unit's log around each start and stop.
 SYSTEMD_CHATTER = (
     r"(?:Start(?:ing|ed)|Stopp(?:ing|ed)|Failed to start) |mlops-stack-\S+\.service: "
@@ -29,7 +32,10 @@ class ServiceError(Exception):
 
 def run(command: list[str], check: bool = True, env: dict | None = None) -> subprocess.CompletedProcess:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, env=env)
+        # A log may hold anything: what is no UTF-8 is replaced.
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=180, check=False, env=env
+        )
     except FileNotFoundError:
         raise ServiceError(f"{command[0]} is missing on this host.") from None
     except subprocess.TimeoutExpired:
@@ -40,9 +46,10 @@ def run(command: list[str], check: bool = True, env: dict | None = None) -> subp
     return done
 
 
-def is_healthy(url: str) -> bool:
-    """Whether URL answers 200 now. Asked directly, whatever proxy is set."""
+def is_healthy(url: str, user: str = "", password: str = "") -> bool:
+    """Whether URL answers 200 now, to that USER where one is named. Asked directly, whatever proxy is set."""
     parts = urlsplit(url)
+    login = base64.b64encode(f"{user}:{password}".encode()).decode()
     try:
         if parts.scheme == "https":
             # An answer is asked for, not an identity: the certificate may name the public address only.
@@ -51,7 +58,8 @@ def is_healthy(url: str) -> bool:
         else:
             connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
         with contextlib.closing(connection):
-            connection.request("GET", parts.path or "/")
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("GET", path, headers={"Authorization": f"Basic {login}"} if user else {})
             return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException, ValueError, TypeError, AttributeError):
         return False
@@ -61,25 +69,34 @@ class Systemd:
     """A system unit. Its file is written by config_files."""
 
     def __init__(self, name: str, directory: str):
+        self.name = name
         self.unit = f"mlops-stack-{name}.service"
         self.directory = directory
 
-    def _show(self, *names: str) -> dict:
+    @property
+    def unit_path(self) -> str:
+        return os.path.join(UNITS, self.unit)
+
+    def show(self, *names: str) -> dict:
+        """Properties of the unit, which exist even where there is no unit."""
         out = run(["systemctl", "show", self.unit, *(f"--property={name}" for name in names)]).stdout
         return dict(line.partition("=")[::2] for line in out.splitlines())
 
     def pid(self) -> int:
         """The main process, 0 when the unit is not running."""
-        shown = self._show("MainPID", "ActiveState")
+        shown = self.show("MainPID", "ActiveState")
         return int(shown["MainPID"]) if shown["ActiveState"] in ("active", "activating", "reloading") else 0
 
     def is_tried(self) -> bool:
         """Whether it runs, or is going to be started again after it ended."""
-        return self._show("ActiveState")["ActiveState"] not in ("inactive", "failed")
+        return self.show("ActiveState")["ActiveState"] not in ("inactive", "failed")
 
     def is_enabled(self) -> bool:
-        shown = self._show("UnitFileState", "NeedDaemonReload")
+        shown = self.show("UnitFileState", "NeedDaemonReload")
         return shown["UnitFileState"] == "enabled" and shown["NeedDaemonReload"] == "no"
+
+    def is_installed(self) -> bool:
+        return os.path.lexists(self.unit_path)
 
     def enable(self) -> None:
         run(["systemctl", "daemon-reload"])
@@ -87,22 +104,32 @@ class Systemd:
 
     def start(self) -> None:
         run(["systemctl", "reset-failed", self.unit], check=False)
+        if not self.pid():
+            self._end_orphans()
         run(["systemctl", "restart", self.unit])
 
     def stop(self) -> None:
         run(["systemctl", "stop", self.unit])
+        self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        """What systemd no longer counts to the unit, or what another manager started."""
+        processes.end(processes.of_service(self.name, self.directory))
 
     def remove(self) -> None:
         """Forget the unit; its file is already stopped and is removed by config_files."""
         run(["systemctl", "disable", "--quiet", self.unit], check=False)
         run(["systemctl", "reset-failed", self.unit], check=False)
+        # Where the unit's file was removed before, systemd leaves the link by which it was enabled.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(UNITS, "multi-user.target.wants", self.unit))
 
     def is_last(self) -> bool:
-        units = glob.glob("/etc/systemd/system/mlops-stack-*.service")
+        units = glob.glob(os.path.join(UNITS, "mlops-stack-*.service"))
         return not [path for path in units if os.path.basename(path) != self.unit]
 
     def has_failed(self) -> bool:
-        return self._show("ActiveState")["ActiveState"] == "failed"
+        return self.show("ActiveState")["ActiveState"] == "failed"
 
     def log_lines(self, count: int) -> list[str]:
         """What the program said, and why it could not be run; not systemd's account of its own attempts."""
@@ -124,13 +151,20 @@ class Supervisor:
         self.log = os.path.join(directory, "log", f"{name}.log")
 
     def _control(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess:
+        if not check and not os.path.exists(self.python):
+            return subprocess.CompletedProcess(arguments, 127, "", "")  # A broken installation answers nothing.
         return run([self.python, "-m", "supervisor.supervisorctl", "-c", self.config, *arguments], check=check)
 
-    def _is_up(self) -> bool:
+    def daemons(self) -> list[int]:
+        """Process ids of our supervisord, whether it answers or not."""
+        return processes.running_from(os.path.join(self.home, "venv"), "supervisor.supervisord")
+
+    def is_up(self) -> bool:
+        """Whether supervisord answers."""
         # A call costs 0.2 s; without its socket there is nobody to call.
         return os.path.exists(self.socket) and self._control("pid").stdout.strip().isdigit()
 
-    def _status(self) -> str:
+    def status(self) -> str:
         """supervisorctl's line for the program, '' when supervisord is not running."""
         return self._control("status", self.name).stdout if os.path.exists(self.socket) else ""
 
@@ -141,7 +175,12 @@ class Supervisor:
 
     def is_tried(self) -> bool:
         """Whether it runs, or is going to be started again after it ended."""
-        return bool(re.search(r"RUNNING|STARTING|BACKOFF|STOPPING", self._status()))
+        # A supervisord that can't be asked, because its socket or its environment is gone, goes on starting programs.
+        tried = re.search(r"RUNNING|STARTING|BACKOFF|STOPPING", self.status())
+        return bool(tried or (self.daemons() and not self.is_up()))
+
+    def is_installed(self) -> bool:
+        return os.path.exists(os.path.join(self.home, "conf.d", f"{self.name}.conf"))
 
     def is_enabled(self) -> bool:
         return True  # What supervisord reads is a file, and config_files looks after that.
@@ -151,9 +190,11 @@ class Supervisor:
 
     def start(self) -> None:
         """Start anew, with the configuration as it is on disk now."""
-        is_up = self._is_up()
+        is_up = self.is_up()
         if is_up:
             self._control("stop", self.name)
+        else:
+            processes.end(self.daemons(), patience=40)
         # What is left now is an orphan of a killed supervisord.
         processes.end(processes.of_service(self.name, self.directory))
         if is_up:
@@ -166,8 +207,10 @@ class Supervisor:
             run([self.python, "-m", "supervisor.supervisord", "-c", self.config], env=env)
 
     def stop(self) -> None:
-        if self._is_up():
+        if self.is_up():
             self._control("stop", self.name)
+        else:
+            processes.end(self.daemons(), patience=40)
         processes.end(processes.of_service(self.name, self.directory))
         self._shut_down_if_idle()
 
@@ -176,7 +219,7 @@ class Supervisor:
 
     def _shut_down_if_idle(self) -> None:
         """A supervisord without a running program is not worth keeping."""
-        if not self._is_up() or re.search(r"RUNNING|STARTING|BACKOFF", self._control("status").stdout):
+        if not self.is_up() or re.search(r"RUNNING|STARTING|BACKOFF", self._control("status").stdout):
             return
         pid = int(self._control("pid").stdout)
         self._control("shutdown")
@@ -189,7 +232,7 @@ class Supervisor:
         return not [path for path in programs if os.path.basename(path) != f"{self.name}.conf"]
 
     def has_failed(self) -> bool:
-        return bool(re.search(r"FATAL|EXITED", self._status()))
+        return bool(re.search(r"FATAL|EXITED", self.status()))
 
     def log_lines(self, count: int) -> list[str]:
         try:
@@ -197,6 +240,14 @@ class Supervisor:
                 return handle.read().splitlines()[-count:]
         except OSError:
             return []
+
+
+def last_words(manager: Systemd | Supervisor) -> str:
+    """The end of the service's log that says most, on one line."""
+    tail = [line.strip() for line in manager.log_lines(40) if line.strip()]
+    # The last line that names an error says more than the last line of a traceback's frame.
+    named = [line for line in tail if "rror" in line or "xception" in line] or tail[-1:]
+    return " / ".join(list(dict.fromkeys(named))[-2:]) or "(nothing)"  # Once, however often it was tried.
 
 
 MANAGERS = {"systemd": Systemd, "supervisor": Supervisor}

@@ -9,6 +9,7 @@ short_description: Write all folders and files of one service in one step
 version_added: 0.1.0
 description:
   - Creates folders and writes files, each atomically, with owner and mode set before the file appears under its name.
+    What an interrupted run left beside them is removed.
   - One call for a whole service, because each unchanged file that is a task of its own costs a module process.
 author:
   - The mlops.stack contributors (@mlops-stack)
@@ -119,6 +120,7 @@ paths:
   sample: [/opt/mlops-stack/demo/demo.ini]
 """
 
+import glob
 import grp
 import os
 import pwd
@@ -128,6 +130,9 @@ import stat
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+
+# A file that was not in place yet when its run was killed.
+UNFINISHED = ".new"
 
 
 class FileError(Exception):
@@ -205,7 +210,8 @@ def read(path):
 
 def write(entry, path, text):
     """Replace the file at once: whoever opens it sees the old or the new one, with the right mode, never a half."""
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}.")
+    prefix = f".{os.path.basename(path)}."
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=prefix, suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
             stream.write(text)
@@ -216,6 +222,12 @@ def write(entry, path, text):
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def unfinished(path):
+    """What killed runs left beside the file: perhaps with a secret in it."""
+    folder, name = os.path.split(path)
+    return sorted(glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*{UNFINISHED}")))
 
 
 class Changes:
@@ -274,6 +286,10 @@ class Changes:
         path, secret = entry["path"], entry["secret_content"] is not None
         if os.path.isdir(path):
             raise FileError(f"{path} is a folder: a file is needed there, move it aside.")
+        for left in unfinished(path):
+            self.do(
+                left, {"before": "left over from an interrupted run\n", "after": ""}, lambda left=left: os.unlink(left)
+            )
         text = entry["secret_content"] if secret else entry["content"]
         current = read(path)
         if current == text:

@@ -18,11 +18,34 @@ options:
     type: list
     elements: path
     default: []
+  texts:
+    description: Small text files that are to be returned. They must hold no secrets.
+    type: list
+    elements: path
+    default: []
   urls:
     description: URLs of which is asked whether they answer 200 now.
     type: list
     elements: str
     default: []
+  logins:
+    description: Accounts of which is asked whether a server takes their password.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      url:
+        description: An address that answers 200 to whoever may log in, by HTTP basic authentication.
+        type: str
+        required: true
+      user:
+        description: Name of the account.
+        type: str
+        required: true
+      password:
+        description: Its password.
+        type: str
+        required: true
   writable:
     description: Folders that must exist and be writable, or that can be created.
     type: list
@@ -57,6 +80,42 @@ options:
     description: The oldest version that O(python) may have.
     type: str
     default: "3.10"
+  system:
+    description:
+      - Whether the operating system must be one on which MLflow can be installed. One that nobody has tried is a warning.
+      - The systems are in C(docs/hosts.md).
+    type: bool
+    default: false
+  now:
+    description: What the controller's clock says, in seconds since 1970. The host's may differ by 5 minutes.
+    type: int
+  disk:
+    description: Folders, existing or not, that need free disk space.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The folder.
+        type: path
+        required: true
+      megabytes:
+        description: How much must be free, in units of 1,000,000 bytes.
+        type: int
+        required: true
+      unless:
+        description: Where this exists, what needs the space is there already, and only a full disk is a problem.
+        type: path
+        required: true
+      variable:
+        description: The variable that sets the folder, for the message.
+        type: str
+        required: true
+  memory:
+    description:
+      - How much memory, swap included, the service needs to run well, in units of 1,000,000 bytes. Less is a warning.
+      - Only where the system tells how much there is, by C(/proc/meminfo).
+    type: int
 attributes:
   check_mode:
     description: It only looks.
@@ -89,18 +148,32 @@ paths:
   description: Whether each of O(paths) exists.
   returned: success
   type: dict
+texts:
+  description: The text of each of O(texts), nothing where there is no such file.
+  returned: success
+  type: dict
 urls:
   description: Whether each of O(urls) answers 200.
+  returned: success
+  type: dict
+logins:
+  description: Whether each of O(logins) got 200, by name of the account.
   returned: success
   type: dict
 """
 
 import os
+import shutil
 import subprocess
+import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mlops.stack.plugins.module_utils import processes
+from ansible_collections.mlops.stack.plugins.module_utils import processes, systems
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import is_healthy
+from ansible_collections.mlops.stack.plugins.module_utils.service_status import full_disk
+
+# Seconds. A machine that keeps time is never off by this much, and a slow connection does not take so long.
+CLOCK_TOLERANCE = 300
 
 
 def writable_problem(path):
@@ -126,6 +199,14 @@ def port_problem(entry):
     return f"Something else listens on {address}:{port}: stop it, or set {entry['variable']} to a free port."
 
 
+def text_of(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return handle.read()
+    except OSError:
+        return ""
+
+
 def python_problem(path, minimum):
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
@@ -140,13 +221,58 @@ def python_problem(path, minimum):
     return None
 
 
+def clock_problem(now):
+    difference = time.time() - now
+    if abs(difference) <= CLOCK_TOLERANCE:
+        return None
+    here, there = (time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment)) for moment in (now + difference, now))
+    return (
+        f"The clock of this host says {here} UTC, and the controller's {there} UTC: set the wrong one right "
+        "(timedatectl set-ntp true), or certificates are refused and runs get wrong times."
+    )
+
+
+def disk_problem(entry):
+    existing = os.path.abspath(entry["path"])
+    while not os.path.exists(existing):
+        existing = os.path.dirname(existing)
+    free = shutil.disk_usage(existing).free // 1_000_000
+    if os.path.exists(entry["unless"]):
+        return full_disk(existing)
+    if free >= entry["megabytes"]:
+        return None
+    return (
+        f"{entry['path']} needs {entry['megabytes']} MB of free disk space, and {free} MB are free: "
+        f"make room, or set {entry['variable']} to a folder on another disk."
+    )
+
+
+def memory_warning(needed):
+    try:
+        with open("/proc/meminfo", encoding="ascii") as handle:
+            lines = dict(line.split(":", 1) for line in handle)
+        there = sum(int(lines[name].split()[0]) for name in ("MemTotal", "SwapTotal")) * 1024 // 1_000_000
+    except (OSError, ValueError, KeyError):
+        return None
+    if there >= needed:
+        return None
+    return f"This host has {there} MB of memory and swap, and {needed} MB are needed to run well: expect a slow or killed server."
+
+
 def main():
-    port = {"type": "int", "required": True}
+    number = {"type": "int", "required": True}
     text = {"type": "str", "required": True}
     module = AnsibleModule(
         argument_spec={
             "paths": {"type": "list", "elements": "path", "default": []},
+            "texts": {"type": "list", "elements": "path", "default": []},
             "urls": {"type": "list", "elements": "str", "default": []},
+            "logins": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"url": text, "user": text, "password": {"type": "str", "required": True, "no_log": True}},
+            },
             "writable": {"type": "list", "elements": "path", "default": []},
             "ports": {
                 "type": "list",
@@ -154,13 +280,27 @@ def main():
                 "default": [],
                 "options": {
                     "address": text,
-                    "port": port,
+                    "port": number,
                     "directory": {"type": "path", "required": True},
                     "variable": text,
                 },
             },
             "python": {"type": "path"},
             "python_minimum": {"type": "str", "default": "3.10"},
+            "system": {"type": "bool", "default": False},
+            "now": {"type": "int"},
+            "disk": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "megabytes": number,
+                    "unless": {"type": "path", "required": True},
+                    "variable": text,
+                },
+            },
+            "memory": {"type": "int"},
         },
         supports_check_mode=True,
     )
@@ -168,11 +308,22 @@ def main():
     problems = [writable_problem(path) for path in params["writable"]]
     problems += [port_problem(entry) for entry in params["ports"]]
     problems += [python_problem(params["python"], params["python_minimum"])] if params["python"] else []
+    problems += [clock_problem(params["now"])] if params["now"] is not None else []
+    problems += [disk_problem(entry) for entry in params["disk"]]
+    warnings = [memory_warning(params["memory"])] if params["memory"] is not None else []
+    if params["system"]:
+        problem, warning = systems.judge(systems.this_host())
+        problems.append(problem)
+        warnings.append(warning)
+    for warning in filter(None, warnings):
+        module.warn(warning)
     module.exit_json(
         changed=False,
         problems=[problem for problem in problems if problem],
         paths={path: os.path.exists(path) for path in params["paths"]},
+        texts={path: text_of(path) for path in params["texts"]},
         urls={url: is_healthy(url) for url in params["urls"]},
+        logins={entry["user"]: is_healthy(**entry) for entry in params["logins"]},
     )
 
 

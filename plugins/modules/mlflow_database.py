@@ -11,9 +11,14 @@ description:
   - Compares the Alembic revision of the tracking and of the auth database with those that the installed MLflow knows,
     without importing MLflow, and upgrades a database that is behind.
   - The upgrade runs on a copy, which then takes the original's place; the original is kept in O(backup_dir). An interrupted
-    upgrade leaves the original as it was.
-  - A database that does not exist yet is left alone, because MLflow creates it at its first start.
+    upgrade leaves the original as it was; what it left beside it is removed by the next run.
+  - Of two runs at once, one waits for the other.
+  - A database that does not exist yet is left alone, because MLflow creates it at its first start. One that was being created
+    when the power failed, say, can neither be started nor upgraded; as nothing is in it, it is moved to O(backup_dir) instead, and
+    MLflow creates it anew.
   - A database of a newer MLflow is an error, because MLflow has no downgrade.
+  - MLflow 3.13 dropped the level V(NO_PERMISSIONS) of single users, and its upgrade drops the rows that have it. They are named in a
+    warning, in check mode as well.
   - Run it with the interpreter of MLflow's virtual environment, while the server is stopped. In check mode the server may run.
 author:
   - The mlops.stack contributors (@mlops-stack)
@@ -73,7 +78,21 @@ import sys
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
 
+# The auth database's revisions up to MLflow 3.12, and the one of 3.13 that turns permissions into roles. It drops denials.
+BEFORE_ROLES = ("8606fa83a998", "0965eb92f5f0", "a1b2c3d4e5f6", "2ed73881770d", "c3d4e5f6a7b8")
+ROLES = "e5f6a7b8c9d0"
+# Table -> what its rows are about, and the column that names it.
+OLD_PERMISSIONS = {
+    "experiment_permissions": ("experiment", "experiment_id"),
+    "registered_model_permissions": ("registered model", "name"),
+    "scorer_permissions": ("scorer", "scorer_name"),
+    "gateway_secret_permissions": ("gateway secret", "secret_id"),
+    "gateway_endpoint_permissions": ("gateway endpoint", "endpoint_id"),
+    "gateway_model_definition_permissions": ("gateway model", "model_definition_id"),
+}
+NAMED_DENIALS = 10  # in the warning; the rest is a number
 # Seconds; millions of metrics take their time, a hang must end all the same.
 UPGRADE_TIMEOUT = 3600
 
@@ -82,11 +101,35 @@ class DatabaseError(Exception):
     """One sentence for the user."""
 
 
-def remove_copy(path):
-    """Remove a database with SQLite's own files beside it: a journal left there would be played into the next copy."""
-    for suffix in ("", "-journal", "-wal", "-shm"):
+# SQLite's own files beside a database. Left there, they would be played into the next file of that name.
+BESIDE = ("-journal", "-wal", "-shm")
+
+
+def remove_copy(path, suffixes=("", *BESIDE)):
+    for suffix in suffixes:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + suffix)
+
+
+def settle(path):
+    """Bring all that belongs to the database into its one file, and that to the disk.
+
+    :raises DatabaseError: another process has it open.
+    """
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+        connection.execute("begin exclusive")
+        # Nobody else is at work here, and what was cut off has been taken back: a journal that is still there is of a
+        # transaction that had not reached the file yet.
+        remove_copy(path, BESIDE[:1])
+        connection.execute("rollback")
+    if os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal"):
+        raise DatabaseError("another process has it open, end that one")
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def known_revisions(folder):
@@ -106,27 +149,68 @@ def known_revisions(folder):
     return revisions, heads.pop()
 
 
-def current_revision(path, tables):
-    """The database's revision from the first of the version tables that exists; '' for one that has none."""
-    uri = f"file:{path}?mode=ro"
+@contextlib.contextmanager
+def reading(path):
+    """A connection that changes nothing, not even the log beside the file, and the names of the tables."""
+    # What a power failure cut off, SQLite takes back before anybody can read; for that it must be allowed to write.
+    mode = "rw" if os.path.exists(f"{path}-journal") else "ro"
     try:
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30)) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=30)) as connection:
             names = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
-            for table in tables:
-                if table in names:
-                    row = connection.execute(f"select version_num from {table}").fetchone()  # noqa: S608 - our constants
-                    return row[0] if row else ""
-            return ""
+            yield connection, names
     except sqlite3.DatabaseError as error:
         raise DatabaseError(
             f"{path} can't be read as an SQLite database ({error}): move it aside or restore a copy."
         ) from None
 
 
+def current_revision(path, tables):
+    """The database's revision from the first of the version tables that exists; '' for one that has none."""
+    with reading(path) as (connection, names):
+        for table in tables:
+            if table in names:
+                row = connection.execute(f"select version_num from {table}").fetchone()  # noqa: S608 - our constants
+                return row[0] if row else ""
+    return ""
+
+
+def has_rows(path, table):
+    """Whether anything was ever written: each database gets its first row of this table at the end of the first start."""
+    with reading(path) as (connection, names):
+        query = f"select 1 from {table} limit 1"  # noqa: S608 - our constants
+        return table in names and connection.execute(query).fetchone() is not None
+
+
+def denials(path):
+    """Who is denied what in an auth database of before MLflow 3.13, as `user (experiment 3)`."""
+    found = []
+    with reading(path) as (connection, names):
+        for table, (kind, column) in OLD_PERMISSIONS.items():
+            if table in names:
+                rows = f"select username, {column} from {table} join users on users.id = user_id"  # noqa: S608 - our constants
+                query = f"{rows} where permission = 'NO_PERMISSIONS' order by 1, 2"
+                found += [f"{user} ({kind} {resource})" for user, resource in connection.execute(query)]
+    return found
+
+
+def warning_of_denials(found):
+    """One sentence; '' where there is nothing to lose."""
+    if not found:
+        return ""
+    rest = len(found) - NAMED_DENIALS
+    named = ", ".join(found[:NAMED_DENIALS]) + (f" and {rest} more" if rest > 0 else "")
+    return (
+        f"MLflow's upgrade drops these denials (NO_PERMISSIONS): {named}. Afterwards mlflow_default_permission counts there: set that "
+        "to NO_PERMISSIONS, or declare the permission DENY, which MLflow 3.17 and newer have."
+    )
+
+
 class Database:
-    def __init__(self, path, scripts, tables, command):
-        self.path, self.scripts, self.tables, self.command = path, scripts, tables, command
+    def __init__(self, path, scripts, tables, content, command):
+        self.path, self.scripts, self.tables, self.content, self.command = path, scripts, tables, content, command
         self.revision = self.head = ""
+        self.is_unused = False
+        self.loses_denials = False
 
     def is_behind(self, root):
         if not os.path.exists(self.path) or not os.path.getsize(self.path):
@@ -138,36 +222,61 @@ class Database:
                 f"{self.path} was written by a newer MLflow than the one to be run (revision {self.revision}): MLflow has no "
                 "downgrade, so set mlflow_version back, or restore a copy from before the upgrade."
             )
-        return self.revision != self.head
+        self.loses_denials = self.revision in BEFORE_ROLES and ROLES in known
+        behind = self.revision != self.head
+        self.is_unused = behind and not has_rows(self.path, self.content)
+        return behind
 
-    def upgrade(self, backup_dir):
+    def diff(self):
+        after = "(moved away, because nothing is in it)" if self.is_unused else f"revision {self.head}"
+        before = f"revision {self.revision}"
+        return {"before_header": self.path, "after_header": self.path, "before": f"{before}\n", "after": f"{after}\n"}
+
+    def copies(self, backup_dir):
+        """The two files that an upgrade works on: the copy to be kept, and the one that is upgraded."""
+        return os.path.join(backup_dir, f"{os.path.basename(self.path)}.partial"), f"{self.path}.upgrading"
+
+    def left_over(self, backup_dir):
+        """What an interrupted upgrade left behind."""
+        return [path for path in self.copies(backup_dir) if os.path.exists(path)]
+
+    def upgrade(self, backup_dir, lock):
         """Upgrade a copy and swap it in; return the path of the kept original."""
         os.umask(0o077)  # The copies hold all that the databases hold.
         os.makedirs(backup_dir, mode=0o700, exist_ok=True)
         stem = os.path.splitext(os.path.basename(self.path))[0]
         backup = os.path.join(backup_dir, f"{stem}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.db")
-        work = f"{self.path}.upgrading"
+        partial, work = self.copies(backup_dir)
         info = os.stat(self.path)
-        remove_copy(work)
+        for path in (partial, work):
+            remove_copy(path)
         try:
+            if self.is_unused:
+                settle(self.path)
+                os.replace(self.path, backup)
+                return backup
             with contextlib.ExitStack() as stack:
                 source = stack.enter_context(contextlib.closing(sqlite3.connect(self.path)))
-                target = stack.enter_context(contextlib.closing(sqlite3.connect(backup)))
+                target = stack.enter_context(contextlib.closing(sqlite3.connect(partial)))
                 source.backup(target)
-            shutil.copyfile(backup, work)
-            self.run_upgrade(work)
-            for name in (work, backup):
+            settle(self.path)
+            shutil.copyfile(partial, work)
+            self.run_upgrade(work, lock)
+            for name in (work, partial):
+                settle(name)
                 os.chmod(name, 0o600)
                 os.chown(name, info.st_uid, info.st_gid)
+            os.replace(partial, backup)
+            remove_copy(self.path, BESIDE)  # Empty, see settle.
             os.replace(work, self.path)
         except (DatabaseError, OSError, sqlite3.Error) as error:
-            remove_copy(work)
-            remove_copy(backup)
+            for path in (partial, work, backup):
+                remove_copy(path)
             reason = error.strerror if isinstance(error, OSError) else error
             raise DatabaseError(f"{self.path} could not be upgraded and is as it was: {reason}") from None
         return backup
 
-    def run_upgrade(self, work):
+    def run_upgrade(self, work, lock):
         # -I: the working directory belongs to the server, and this runs as root; no module may come from there.
         command = [sys.executable, "-I", "-m", *self.command, f"sqlite:///{work}"]
         try:
@@ -178,6 +287,7 @@ class Database:
                 timeout=UPGRADE_TIMEOUT,
                 check=False,
                 cwd=os.path.dirname(self.path),
+                pass_fds=[lock],  # One that outlives this module is waited for by the next run.
             )
         except subprocess.TimeoutExpired:
             raise DatabaseError(f"it was not done within {UPGRADE_TIMEOUT // 60} minutes") from None
@@ -200,6 +310,7 @@ def main():
             params["tracking"],
             ("store", "db_migrations", "versions"),
             ("alembic_version",),
+            "experiments",
             ("mlflow", "db", "upgrade"),
         ),
         # Up to 3.5 the auth database used Alembic's default table; newer versions leave that one behind.
@@ -207,6 +318,7 @@ def main():
             params["auth"],
             ("server", "auth", "db", "migrations", "versions"),
             ("alembic_version_auth", "alembic_version"),
+            "users",
             ("mlflow.server.auth", "db", "upgrade", "--url"),
         ),
     ]
@@ -216,12 +328,25 @@ def main():
             msg=f"{sys.executable} has no MLflow: run this module with the interpreter of MLflow's environment."
         )
     backups = []
+    behind, left = [], []
     try:
-        behind = [database for database in databases if database.is_behind(spec.submodule_search_locations[0])]
-        if not module.check_mode:
-            for database in behind:
-                backups.append(database.upgrade(params["backup_dir"]))
-    except DatabaseError as error:
+        # What is to be done is decided once nobody else does it.
+        with contextlib.ExitStack() as stack:
+            folder = os.path.dirname(params["tracking"])
+            lock = None
+            if not module.check_mode and os.path.isdir(folder):
+                lock = stack.enter_context(exclusive(folder, UPGRADE_TIMEOUT))
+            behind = [database for database in databases if database.is_behind(spec.submodule_search_locations[0])]
+            left = [path for database in databases for path in database.left_over(params["backup_dir"])]
+            warning = warning_of_denials([text for db in behind if db.loses_denials for text in denials(db.path)])
+            if warning:
+                module.warn(warning)
+            if not module.check_mode:
+                for database in behind:
+                    backups.append(database.upgrade(params["backup_dir"], lock))
+                for path in left:
+                    remove_copy(path)
+    except (BusyError, DatabaseError) as error:
         module.fail_json(msg=str(error), changed=bool(backups), backups=backups)
     except OSError as error:
         module.fail_json(
@@ -229,16 +354,12 @@ def main():
             changed=bool(backups),
             backups=backups,
         )
-    diff = [
-        {
-            "before_header": db.path,
-            "after_header": db.path,
-            "before": f"revision {db.revision}\n",
-            "after": f"revision {db.head}\n",
-        }
-        for db in behind
+    diff = [database.diff() for database in behind]
+    diff += [
+        {"before_header": path, "after_header": path, "before": "left over from an interrupted upgrade\n", "after": ""}
+        for path in left
     ]
-    module.exit_json(changed=bool(behind), backups=backups, diff=diff)
+    module.exit_json(changed=bool(behind or left), backups=backups, diff=diff)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ short_description: Use an MLflow server as a declared user does, with the real c
 version_added: 0.1.0
 description:
   - "As O(writer): logs a run with metrics and an artifact to O(experiment), reads both back, and registers a model version."
+  - "As O(writer) again: runs O(scripts), each of which must log a run."
   - "As O(reader): tries to log a run to O(experiment), which the server must refuse."
-  - Removes the run and the model version afterwards.
+  - Removes runs, logged models and model versions afterwards. Their files stay in the artifact store until C(mlflow gc) runs.
   - Runs with an interpreter that has MLflow, such as the server's own environment.
 author:
   - The mlops.stack contributors (@mlops-stack)
@@ -39,6 +40,31 @@ options:
         description: Password.
         type: str
         required: true
+  scripts:
+    description:
+      - Python programs that use the server, such as the examples of this collection. Each runs in a process and an empty folder
+        of its own, with the interpreter of this module, and has 120 seconds.
+      - Server, experiment and login reach them by the environment, as C(MLFLOW_TRACKING_URI), C(MLFLOW_EXPERIMENT_NAME),
+        C(MLFLOW_TRACKING_USERNAME) and C(MLFLOW_TRACKING_PASSWORD).
+      - What they log with the functions of the package C(mlflow) itself, such as C(mlflow.start_run), is found and removed; runs
+        created in another way, and experiments, are not.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What to call it in messages.
+        type: str
+        required: true
+      content:
+        description: The program.
+        type: str
+        required: true
+      arguments:
+        description: Its command line arguments. Every user of the host may read them.
+        type: list
+        elements: str
+        default: []
   reader:
     description: The user who may not write. Nobody is refused when omitted.
     type: dict
@@ -69,6 +95,9 @@ EXAMPLES = r"""
     url: http://127.0.0.1:5000
     experiment: churn
     writer: {name: bob, password: "{{ bob_password }}"}
+    scripts:
+      - name: our own check
+        content: "{{ lookup('ansible.builtin.file', 'check.py') }}"
   vars:
     ansible_python_interpreter: /opt/mlops-stack/mlflow/venvs/3.17.2/bin/python
 """
@@ -81,9 +110,13 @@ proven:
   elements: str
 """
 
+import json
 import os
+import subprocess
+import sys
 import tempfile
 import traceback
+import uuid
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -98,6 +131,12 @@ try:
     MLFLOW_ERROR = None
 except ImportError:
     MLFLOW_ERROR = traceback.format_exc()
+
+
+# Seconds. Importing MLflow and scikit-learn takes 3 of them on a quick machine.
+SCRIPT_TIMEOUT = 120
+# The tag by which what a script logged is found again.
+TAG = "mlops.stack.verify"
 
 
 class VerificationError(Exception):
@@ -155,6 +194,66 @@ def register(client, run_id, params, proven):
         client.delete_model_version(model, version)
 
 
+def run_scripts(client, experiment_id, params, proven):
+    for script in params["scripts"]:
+        mark = str(uuid.uuid4())
+        try:
+            run_script(script, params, mark)
+        finally:
+            logged = remove_logged(client, experiment_id, mark)
+        if not logged:
+            raise VerificationError(f"{script['name']} ended well, but logged no run to '{params['experiment']}'.")
+        proven.append(f"{script['name']} ran as {params['writer']['name']}")
+
+
+def run_script(script, params, mark):
+    environment = {
+        **os.environ,  # with the writer's login, see log_in()
+        "MLFLOW_TRACKING_URI": params["url"],
+        "MLFLOW_REGISTRY_URI": params["url"],
+        "MLFLOW_EXPERIMENT_NAME": params["experiment"],
+        # MLflow's own way to put tags on every run of a process.
+        "MLFLOW_RUN_CONTEXT": json.dumps({TAG: mark}),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        # MLflow leaves copies of the models that it loads among the temporary files.
+        environment["TMPDIR"] = folder
+        path = os.path.join(folder, "script.py")
+        with open(path, "w", encoding="utf-8") as handle:
+            handle.write(script["content"])
+        try:
+            done = subprocess.run(
+                [sys.executable, path, *script["arguments"]],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=SCRIPT_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise VerificationError(f"{script['name']} did not end within {SCRIPT_TIMEOUT} seconds.") from None
+    if done.returncode:
+        said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        reason = said[-1] if said else f"it said nothing and ended with {done.returncode}"
+        reason = reason.replace(params["writer"]["password"], "********")
+        raise VerificationError(f"{script['name']} failed for {params['writer']['name']}: {reason}")
+
+
+def remove_logged(client, experiment_id, mark):
+    """Remove what a script logged; returns the number of its runs."""
+    runs = client.search_runs([experiment_id], filter_string=f"tags.`{TAG}` = '{mark}'")
+    for run in runs:
+        run_id = run.info.run_id
+        for version in client.search_model_versions(f"run_id = '{run_id}'"):
+            client.delete_model_version(version.name, version.version)
+        for model in client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'"):
+            client.delete_logged_model(model.model_id)
+        client.delete_run(run_id)
+    return len(runs)
+
+
 def be_refused(client, experiment_id, params, proven):
     name, experiment = params["reader"]["name"], params["experiment"]
     log_in(params["reader"])
@@ -181,6 +280,7 @@ def verify(module, proven):
         proven.append(f"{params['writer']['name']} can see the experiment '{params['experiment']}'")
         return
     write_and_read(client, experiment_id, params, proven)
+    run_scripts(client, experiment_id, params, proven)
     if params["reader"]:
         be_refused(client, experiment_id, params, proven)
 
@@ -193,6 +293,16 @@ def main():
             "experiment": {"type": "str", "required": True},
             "registered_model": {"type": "str"},
             "writer": {"type": "dict", "required": True, "options": user},
+            "scripts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "content": {"type": "str", "required": True},
+                    "arguments": {"type": "list", "elements": "str", "default": []},
+                },
+            },
             "reader": {"type": "dict", "options": user},
         },
         supports_check_mode=True,

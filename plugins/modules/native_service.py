@@ -13,6 +13,7 @@ description:
     The modules that write files (C(marker) of M(mlops.stack.config_files) and M(mlops.stack.virtualenv)) remove the file
     C(.started) in O(directory) before they change anything, and this module writes it after a start.
   - A process that outlived a killed supervisord is recognised by the program it runs, ended, and replaced.
+  - Of two runs at once, one waits for the other.
 author:
   - The mlops.stack contributors (@mlops-stack)
 options:
@@ -79,6 +80,10 @@ healthy:
   description: Whether O(health_url) answered 200. V(true) without O(health_url).
   returned: success
   type: bool
+started:
+  description: Whether this call has started it.
+  returned: success
+  type: bool
 last:
   description: Whether no other service of this collection is known to the manager.
   returned: success
@@ -89,12 +94,19 @@ pid:
   type: int
 """
 
+import contextlib
 import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils import processes
-from ansible_collections.mlops.stack.plugins.module_utils.service_managers import MANAGERS, ServiceError, is_healthy
+from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
+from ansible_collections.mlops.stack.plugins.module_utils.service_managers import (
+    MANAGERS,
+    ServiceError,
+    is_healthy,
+    last_words,
+)
 
 # Seconds that a running service may take to answer. A start that crashed and is tried again needs some.
 PATIENCE = 40
@@ -107,11 +119,7 @@ def wait_until_healthy(manager, params):
         failed = manager.has_failed()
         if failed or time.monotonic() > deadline:
             what = "ended right after its start" if failed else f"was not healthy within {params['health_timeout']} s"
-            tail = [line.strip() for line in manager.log_lines(40) if line.strip()]
-            # The last line that names an error says more than the last line of a traceback's frame.
-            named = [line for line in tail if "rror" in line or "xception" in line] or tail[-1:]
-            said = " / ".join(list(dict.fromkeys(named))[-2:])  # Once, however often it was tried.
-            raise ServiceError(f"{params['name']} {what}. Its log ends with: {said or '(nothing)'}")
+            raise ServiceError(f"{params['name']} {what}. Its log ends with: {last_words(manager)}")
         time.sleep(0.2)
 
 
@@ -149,6 +157,10 @@ def plan(manager, params, pid):
 
 def apply(manager, params, action):
     marker = os.path.join(params["directory"], ".started")
+    if action in ("start", "enable") and not manager.is_installed():
+        raise ServiceError(
+            f"{params['name']} is not deployed on this host: deploy it first (make deploy, or mlops.stack.site)."
+        )
     if action in ("stop", "start") and os.path.exists(marker):
         os.unlink(marker)
     if action == "stop":
@@ -178,15 +190,18 @@ def main():
     )
     params = module.params
     manager = MANAGERS[params["manager"]](params["name"], params["directory"])
+    looks = module.check_mode or not os.path.isdir(params["directory"])
     try:
-        pid = manager.pid()
-        action, reason = plan(manager, params, pid)
-        if action and not module.check_mode:
-            apply(manager, params, action)
+        # Of two runs at once, the second decides what to do when the first has done its part.
+        with contextlib.nullcontext() if looks else exclusive(params["directory"], params["health_timeout"] + 60):
             pid = manager.pid()
-        if params["state"] == "absent" and not module.check_mode:
-            manager.remove()
-    except ServiceError as error:
+            action, reason = plan(manager, params, pid)
+            if action and not module.check_mode:
+                apply(manager, params, action)
+                pid = manager.pid()
+            if params["state"] == "absent" and not module.check_mode:
+                manager.remove()
+    except (BusyError, ServiceError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"Could not manage {params['name']}: {error.strerror} ({error.filename or 'no file'}).")
@@ -194,6 +209,7 @@ def main():
     running = params["state"] in ("started", "restarted")
     healthy = bool(running and pid and (not params["health_url"] or is_healthy(params["health_url"])))
     result = {"changed": changed, "pid": pid, "healthy": healthy, "last": manager.is_last()}
+    result["started"] = action == "start" and not module.check_mode
     if changed:
         after = "started" if running else params["state"]
         result.update(

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: secrets
-short_description: Create the missing secrets of a deployment in a folder of the controller
+short_description: Create, replace and remove the secrets of a deployment in a folder of the controller
 version_added: 0.1.0
 description:
-  - Writes one file of mode 0600 for each secret that does not exist yet, in a folder of mode 0700.
-  - Existing secrets are never changed, but one that others may read is closed to them again.
-  - Their values are read by the lookup P(mlops.stack.secret#lookup).
+  - Holds each secret in one file of mode 0600, in a folder of mode 0700.
+  - An existing secret is never changed on the way. A new value is first written beside it (O(state=pending)), and takes
+    its place (O(state=promoted)) when all that uses it has been changed. An interrupted change is thus finished by the next run.
+  - Secrets that others may read are closed to them again.
+  - The values are read by the lookup P(mlops.stack.secret#lookup).
   - Runs on the controller.
 author:
   - The mlops.stack contributors (@mlops-stack)
@@ -20,21 +22,31 @@ options:
     type: path
     required: true
   names:
-    description: The secrets that must exist. A name may hold any characters; the file name is its URL-quoted form.
+    description: Secrets whose values are generated. A name may hold any characters; the file name is its URL-quoted form.
     type: list
     elements: str
     default: []
+  values:
+    description:
+      - Secrets whose values are given, as a dictionary or as its YAML text, such as C(mlops.stack.secrets_export) writes.
+      - A value is a text on one line. One that is in the folder with another value is an error, before anything is written.
+    type: raw
+    default: {}
   state:
-    description: V(absent) removes the folder with all secrets in it, or only those in O(names) where some are named.
+    description:
+      - V(present) writes those of O(names) and O(values) that do not exist yet.
+      - V(pending) writes new values for those of O(names) and O(values), which must exist, beside the current ones.
+      - V(promoted) puts the new values, all or those of O(names), in the place of the current ones.
+      - V(absent) removes the folder with all secrets in it, or only those in O(names) where some are named.
     type: str
-    choices: [present, absent]
+    choices: [present, pending, promoted, absent]
     default: present
 attributes:
   check_mode:
-    description: Says which secrets would be created or removed.
+    description: Says which secrets would be written or removed.
     support: full
   diff_mode:
-    description: Shows the names of created or removed secrets, never a value.
+    description: Shows the names of the secrets that are written or removed, never a value.
     support: full
   idempotent:
     description: A second run changes nothing.
@@ -47,11 +59,25 @@ EXAMPLES = r"""
     directory: ~/.config/mlops-stack/local
     names: [mlflow_admin_password, mlflow_secret_key]
   delegate_to: localhost
+
+- name: Write a new password beside the current one
+  mlops.stack.secrets:
+    directory: ~/.config/mlops-stack/local
+    values:
+      mlflow_admin_password: "{{ typed }}"
+    state: pending
+  delegate_to: localhost
+
+- name: Let it take the place of the current one, now that the server has it
+  mlops.stack.secrets:
+    directory: ~/.config/mlops-stack/local
+    state: promoted
+  delegate_to: localhost
 """
 
 RETURN = r"""
 names:
-  description: The secrets that were (in check mode, would be) created or removed.
+  description: The secrets that were (in check mode, would be) written, promoted or removed.
   returned: success
   type: list
   elements: str
@@ -61,31 +87,80 @@ names:
 import os
 import secrets as random_secrets
 import stat
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mlops.stack.plugins.module_utils.secret_files import existing_secrets, secret_path
+from ansible.module_utils.common.yaml import yaml_load
+from ansible_collections.mlops.stack.plugins.module_utils.secret_files import (
+    effective_path,
+    existing_secrets,
+    pending_names,
+    pending_path,
+    read_secret,
+    secret_path,
+    unfinished_files,
+)
 
 # 32 URL-safe characters, 192 bits: fits every password rule of the services, needs no quoting anywhere.
 SECRET_BYTES = 24
 
 
-def create(directory, path):
-    """Write under a temporary name and link it into place: the secret is whole, or not there."""
+class SecretError(Exception):
+    """One sentence for the user."""
+
+
+def given(values):
+    """The option `values` as a dictionary.
+
+    :raises SecretError: what is wrong with it, without a value.
+    """
+    if isinstance(values, str):
+        try:
+            values = yaml_load(values) or {}
+        except Exception as error:  # What PyYAML raises has no class that can be named where it may be missing.
+            mark = getattr(error, "problem_mark", None)
+            where = f" in line {mark.line + 1}" if mark else ""
+            raise SecretError(f"The secrets are not YAML{where}: write one NAME: VALUE on each line.") from None
+    if not isinstance(values, dict):
+        raise SecretError("The secrets must be a dictionary: write one NAME: VALUE on each line.")
+    wrong = [str(name) for name, value in values.items() if not isinstance(value, str) or value.splitlines() != [value]]
+    if wrong:
+        raise SecretError(
+            f"The value of {', '.join(wrong)} must be a text on one line, and not empty: put it in quotes."
+        )
+    if "" in values:
+        raise SecretError("A secret has no name: write one NAME: VALUE on each line.")
+    return {str(name): value for name, value in values.items()}
+
+
+def write(directory, path, value, replace=False):
+    """Write under a temporary name and move it into place: the secret is whole, or not there."""
     os.makedirs(directory, mode=0o700, exist_ok=True)
     os.chmod(directory, 0o700)
-    temporary = f"{path}.{os.getpid()}.new"
+    temporary = f"{path}+{os.getpid()}"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write(random_secrets.token_urlsafe(SECRET_BYTES) + "\n")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write((value or random_secrets.token_urlsafe(SECRET_BYTES)) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
-        # link, not rename: a run beside this one may have created it meanwhile, and the first value stays.
-        os.link(temporary, path)
+        if replace:
+            os.replace(temporary, path)
+        else:
+            # link, not rename: a run beside this one may have created it meanwhile, and the first value stays.
+            os.link(temporary, path)
     except FileExistsError:
         pass
     finally:
-        os.unlink(temporary)
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def differs(directory, name, value):
+    try:
+        return read_secret(effective_path(directory, name)) != value
+    except UnicodeDecodeError:
+        return True
 
 
 def open_to_others(directory, paths):
@@ -94,10 +169,79 @@ def open_to_others(directory, paths):
     return [path for path in found if stat.S_IMODE(os.stat(path).st_mode) & 0o077]
 
 
-def remove(directory, path):
-    os.unlink(path)
-    if not os.listdir(directory):
-        os.rmdir(directory)
+class Plan:
+    """What differs. Nothing is changed before all of it is known."""
+
+    def __init__(self):
+        self.names, self.before, self.after, self.actions = [], [], [], []
+
+    def do(self, action, before=None, after=None, name=None):
+        self.actions.append(action)
+        for lines, line in ((self.before, before), (self.after, after), (self.names, name)):
+            if line is not None:
+                lines.append(line)
+
+
+def present(plan, directory, names, values):
+    wanted = {**dict.fromkeys(names), **values}
+    stored = {name for name in wanted if os.path.exists(effective_path(directory, name))}
+    other = sorted(name for name in values if name in stored and differs(directory, name, values[name]))
+    if other:
+        raise SecretError(
+            f"{directory} already holds other values of {', '.join(other)}, so nothing was written: leave them out, "
+            "or move the folder aside if nothing that runs needs it."
+        )
+    for path in open_to_others(directory, [path(directory, n) for n in wanted for path in (secret_path, pending_path)]):
+        mode = 0o700 if path == directory else 0o600
+        plan.do(partial(os.chmod, path, mode), f"{path} (open to others)", f"{path} (for its owner only)")
+    for name in sorted(wanted.keys() - stored):
+        plan.do(partial(write, directory, secret_path(directory, name), wanted[name]), after=name, name=name)
+
+
+def pending(plan, directory, names, values):
+    wanted, waiting = {**dict.fromkeys(names), **values}, pending_names(directory)
+    missing = sorted(name for name in wanted if not os.path.exists(secret_path(directory, name)))
+    if missing:
+        raise SecretError(
+            f"{directory} holds no {', '.join(missing)} that could be replaced: run the playbook mlops.stack.site, "
+            "which creates what is missing."
+        )
+    # Whatever runs may have the value that waits already: a third one would leave no trace of it.
+    other = sorted(name for name in values if name in waiting and differs(directory, name, values[name]))
+    if other:
+        raise SecretError(
+            f"An earlier change of {', '.join(other)} in {directory} is not finished: run the playbook "
+            "mlops.stack.site, which finishes it, and then try again."
+        )
+    for name in sorted(wanted.keys() - set(waiting)):
+        if wanted[name] is None or differs(directory, name, wanted[name]):
+            action = partial(write, directory, pending_path(directory, name), wanted[name], replace=True)
+            plan.do(action, name, f"{name} (a new value waits beside it)", name)
+
+
+def promoted(plan, directory, names, values):
+    for name in pending_names(directory):
+        if not names or name in names:
+            action = partial(os.replace, pending_path(directory, name), secret_path(directory, name))
+            plan.do(action, f"{name} (a new value waits beside it)", f"{name} (new value)", name)
+
+
+def unlink_all(paths):
+    for path in paths:
+        os.unlink(path)
+
+
+def absent(plan, directory, names, values):
+    everything = sorted({*existing_secrets(directory), *pending_names(directory)})
+    for name in sorted(set(names or everything)):
+        paths = [path for path in (secret_path(directory, name), pending_path(directory, name)) if os.path.exists(path)]
+        if paths:
+            plan.do(partial(unlink_all, paths), name, name=name)
+    for path in [] if names else unfinished_files(directory):
+        plan.do(partial(os.unlink, path), f"{os.path.basename(path)} (unfinished)")
+
+
+STATES = {"present": present, "pending": pending, "promoted": promoted, "absent": absent}
 
 
 def main():
@@ -105,31 +249,29 @@ def main():
         argument_spec={
             "directory": {"type": "path", "required": True},
             "names": {"type": "list", "elements": "str", "default": [], "no_log": False},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "values": {"type": "raw", "default": {}, "no_log": True},
+            "state": {"type": "str", "choices": list(STATES), "default": "present"},
         },
         supports_check_mode=True,
     )
     directory, state = module.params["directory"], module.params["state"]
-    names = module.params["names"] or (existing_secrets(directory) if state == "absent" else [])
-    wanted = {name: secret_path(directory, name) for name in names}
-    todo = sorted(name for name, path in wanted.items() if os.path.exists(path) == (state == "absent"))
-    loose = open_to_others(directory, wanted.values()) if state == "present" else []
+    plan = Plan()
     try:
+        STATES[state](plan, directory, module.params["names"], given(module.params["values"]))
         if not module.check_mode:
-            for path in loose:
-                os.chmod(path, 0o700 if path == directory else 0o600)
-            for name in todo:
-                (create if state == "present" else remove)(directory, wanted[name])
+            for action in plan.actions:
+                action()
+            if state == "absent" and plan.actions and not os.listdir(directory):
+                os.rmdir(directory)
+    except SecretError as error:
+        module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(
             msg=f"Could not write the secrets in {directory}: {error.strerror}. Set stack_secrets_dir to a folder of your own."
         )
-    before, after = ([], todo) if state == "present" else (todo, [])
-    before = before + [f"{path} (open to others)" for path in loose]
-    after = after + [f"{path} (for its owner only)" for path in loose]
     diff = {f"{side}_header": f"secrets in {directory}" for side in ("before", "after")}
-    diff.update(before="".join(f"{name}\n" for name in before), after="".join(f"{name}\n" for name in after))
-    module.exit_json(changed=bool(todo or loose), names=todo, diff=diff)
+    diff.update(before="".join(f"{line}\n" for line in plan.before), after="".join(f"{line}\n" for line in plan.after))
+    module.exit_json(changed=bool(plan.actions), names=plan.names, diff=diff)
 
 
 if __name__ == "__main__":

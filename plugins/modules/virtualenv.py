@@ -10,7 +10,9 @@ version_added: 0.1.0
 description:
   - Creates a virtual environment and installs requirements into it with C(uv), or with C(pip) where C(uv) can't be had.
   - M(ansible.builtin.pip) knows neither C(uv), nor a diff, nor an environment whose creation was interrupted.
-  - An environment that was not finished, or whose interpreter is gone, is built anew.
+  - An environment that was not finished, whose interpreter is gone, or in which a file of a package is missing or has
+    another size than it was installed with, is built anew.
+  - Of two runs at once, one waits for the other.
   - The package index and CA settings of the host's user are honoured, C(pip)'s included, which C(uv) does not read by itself.
 author:
   - The mlops.stack contributors (@mlops-stack)
@@ -90,6 +92,9 @@ installer:
 """
 
 import configparser
+import contextlib
+import csv
+import glob
 import os
 import re
 import shutil
@@ -98,7 +103,9 @@ import sys
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
 
+# Written when all is installed: the list of files that differ from what their packages say, as there should be none.
 COMPLETE = ".complete"
 # A slow index on a slow line; a hang must end all the same. Seconds.
 INSTALL_TIMEOUT = 1800
@@ -127,6 +134,30 @@ def pip_index_url():
     return None
 
 
+def damaged_files(path):
+    """File -> package, of the files that are missing or have another size than their package says.
+
+    A power failure leaves such files, too. 15,000 files take 0.07 s; reading them all would take seconds.
+    """
+    found = {}
+    for record in glob.glob(
+        os.path.join(glob.escape(path), "lib", "python3*", "site-packages", "*.dist-info", "RECORD")
+    ):
+        site_packages = os.path.dirname(os.path.dirname(record))
+        with open(record, encoding="utf-8", errors="replace", newline="") as stream:
+            for name, _hash, size in (row for row in csv.reader(stream) if len(row) == 3):
+                if name.endswith(".pyc"):
+                    continue  # Python makes them anew.
+                try:
+                    sound = not size or os.stat(os.path.join(site_packages, name)).st_size == int(size)
+                except (OSError, ValueError):
+                    sound = False
+                if not sound:
+                    package = os.path.basename(os.path.dirname(record)).partition("-")[0]
+                    found[os.path.relpath(os.path.join(site_packages, name), path)] = package
+    return found
+
+
 def last_lines(text, count=4):
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " / ".join(lines[-count:])
@@ -140,6 +171,8 @@ class Environment:
         self.base_python = module.params["python"] or sys.executable
         self.env = self._environment()
         self.uv = None
+        self.locks = ()
+        self.known = set()  # Files that differed from the start.
 
     def _environment(self):
         """Index and CA go to the installers by their environment: their arguments could be read by every user."""
@@ -161,7 +194,13 @@ class Environment:
     def run(self, command, what):
         try:
             done = subprocess.run(
-                command, env=self.env, capture_output=True, text=True, timeout=INSTALL_TIMEOUT, check=False
+                command,
+                env=self.env,
+                capture_output=True,
+                text=True,
+                timeout=INSTALL_TIMEOUT,
+                check=False,
+                pass_fds=self.locks,  # An installer that outlives this module is waited for by the next run.
             )
         except subprocess.TimeoutExpired:
             raise VirtualenvError(f"Could not {what}: no answer within {INSTALL_TIMEOUT // 60} minutes.") from None
@@ -170,8 +209,13 @@ class Environment:
         return done.stdout + done.stderr
 
     def is_sound(self):
-        """Whether the environment was finished once and its interpreter still starts."""
-        if not os.path.exists(os.path.join(self.path, COMPLETE)):
+        """Whether the environment was finished once, is whole, and its interpreter still starts."""
+        try:
+            with open(os.path.join(self.path, COMPLETE), encoding="utf-8") as stream:
+                self.known = set(stream.read().splitlines())
+        except OSError:
+            return False
+        if not self.known.issuperset(damaged_files(self.path)):
             return False
         # Where uv is not at hand (any more), pip must be in there.
         code = "" if self.find_uv() else "import pip"
@@ -190,7 +234,6 @@ class Environment:
     def create(self):
         if os.path.lexists(self.path):
             shutil.rmtree(self.path)
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self.uv = self.find_uv()
         if self.uv:
             self.run([self.uv, "venv", "--quiet", "--python", self.base_python, self.path], f"create {self.path}")
@@ -213,7 +256,7 @@ class Environment:
             # The first with --dry-run, by which later runs look; Ubuntu 22.04 has an older one.
             self.run([self.python, "-m", "pip", "install", "--quiet", "pip>=22.2"], "install pip")
 
-    def install(self, dry_run):
+    def install(self, dry_run, again=()):
         """Install what is missing and return the lines that say what changes, '+ name==version' and '- name==version'."""
         params = self.module.params
         self.uv = self.uv or self.find_uv()
@@ -224,6 +267,7 @@ class Environment:
             if self.uv:
                 command = [self.uv, "pip", "install", "--python", self.python]
                 command += ["--compile-bytecode"] if params["compile"] and not dry_run else []
+                command += [f"--reinstall-package={name}" for name in again]
             else:
                 command = [self.python, "-m", "pip", "install"]
                 command += [] if params["compile"] else ["--no-compile"]
@@ -236,6 +280,31 @@ class Environment:
             return re.findall(r"^ ([+~-] \S+)", output, flags=re.MULTILINE)
         installed = re.findall(r"^(?:Would install|Successfully installed) (.*)$", output, flags=re.MULTILINE)
         return [f"+ {name}" for line in installed for name in line.split()]
+
+    def finish(self):
+        """Mark the environment as complete.
+
+        uv links files from its cache, so what was cut off here is cut off there, and comes back: such packages are fetched
+        anew. What still differs is no damage, as where two packages bring the same file.
+        """
+        again = sorted(set(damaged_files(self.path).values()))
+        if again and self.uv:
+            self.run([self.uv, "cache", "clean", "--quiet", *again], "clean the cache of uv")
+            self.install(dry_run=False, again=again)
+        self.mark(damaged_files(self.path))
+
+    def mark(self, known):
+        with open(os.path.join(self.path, COMPLETE), "w", encoding="utf-8") as stream:
+            stream.writelines(f"{name}\n" for name in sorted(known))
+
+    @contextlib.contextmanager
+    def held(self):
+        """Nobody else works on environments in this folder meanwhile."""
+        folder = os.path.dirname(self.path)
+        os.makedirs(folder, exist_ok=True)
+        with exclusive(folder, INSTALL_TIMEOUT) as lock:
+            self.locks = (lock,)
+            yield
 
     def stale(self):
         folder, own = os.path.split(self.path)
@@ -258,9 +327,14 @@ def converge(environment, module):
             os.unlink(path)
     if not sound:
         environment.create()
-    lines = environment.install(dry_run=False)
-    with open(complete, "w", encoding="utf-8"):
-        pass
+    try:
+        lines = environment.install(dry_run=False)
+    except VirtualenvError:
+        # Where nothing could be fetched, nothing was touched: a service that runs from here keeps its environment.
+        if sound and environment.known.issuperset(damaged_files(environment.path)):
+            environment.mark(environment.known)
+        raise
+    environment.finish()
     return lines
 
 
@@ -284,8 +358,9 @@ def main():
         os.umask(0o022)
     environment = Environment(module)
     try:
-        lines = converge(environment, module)
-    except VirtualenvError as error:
+        with contextlib.nullcontext() if module.check_mode else environment.held():
+            lines = converge(environment, module)
+    except (BusyError, VirtualenvError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"Could not write {error.filename or environment.path}: {error.strerror}.")

@@ -1,30 +1,26 @@
-"""What a deployment costs, against the same work done by hand, side by side in one run.
-
-    .venv-test/bin/python tests/bench/deploy.py [--runs 3]
+"""What a deployment costs, against the same work done by hand, one after the other.
 
 By hand means: a virtual environment made with uv, the same packages and versions from the same warm cache, an ini file,
 `mlflow server` under a supervisord (which restarts it and rotates its log, as ours does), and the same users,
 experiments, models and permissions sent to the API by one process. The controller's own set-up is not counted. Both
-start from nothing each time and are measured in turn.
+start from nothing each time.
 """
 
 from __future__ import annotations
 
-import argparse
 import base64
 import contextlib
 import json
 import os
 import shutil
-import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
+
+from support.mlflow_server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "3.17.2"
@@ -52,12 +48,6 @@ def clean_environment(home: Path) -> dict:
     unwanted = ("PYTHON", "MLFLOW_", "ANSIBLE_", "XDG_", "VIRTUAL_ENV")
     env = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
     return env | {"HOME": str(home), "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", os.path.expanduser("~/.cache/uv"))}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def call(url: str, path: str, body: dict, method: str = "POST") -> dict:
@@ -173,34 +163,25 @@ def start_up(home: Path) -> float:
     return play(home, 1, str(playbook))[0]
 
 
-def row(name: str, values: list[float], unit: str = "s") -> None:
-    middle = statistics.median(values)
-    print(f"{name:44} {min(values):8.2f} {middle:8.2f} {max(values):8.2f}  {unit}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=3, help="how often each is measured")
-    runs = parser.parse_args().runs
+def measure(runs: int) -> list[tuple[str, list[float], str]]:
+    """Rows of the table: name, figures, unit."""
     hand, mine, ansible = [], [], []
     for number in range(runs + 1):
-        for measure, results in ((by_hand, hand), (ours, mine), (start_up, ansible)):
+        for one, results in ((by_hand, hand), (ours, mine), (start_up, ansible)):
             home = Path(tempfile.mkdtemp(prefix="mlops-"))
             try:
-                result = measure(home)
+                result = one(home)
             finally:
                 shutil.rmtree(home, ignore_errors=True)
             if number:  # The first round only warms the caches.
                 results.append(result)
     first, second = [result["first"] for result in mine], [result["second"] for result in mine]
-    print(f"{'':44} {'min':>8} {'median':>8} {'max':>8}")
-    row("first deployment by hand, with uv", hand)
-    row("first deployment, ansible-playbook site.yml", first)
-    row("ratio", [ours_ / hand_ for ours_, hand_ in zip(first, hand, strict=True)], "x, at most 1.5")
-    row("second run, changed=0", second, "s, at most 10")
-    row("  of which Ansible's own start-up", ansible)
-    row("  module processes", [float(result["processes"]) for result in mine], "at most 20")
-
-
-if __name__ == "__main__":
-    main()
+    return [
+        ("first deployment by hand, with uv", hand, "s"),
+        ("first deployment, ansible-playbook site.yml", first, "s"),
+        ("  ratio", [ours_ / hand_ for ours_, hand_ in zip(first, hand, strict=True)], "x, at most 1.5"),
+        ("second run, changed=0", second, "s, at most 10"),
+        ("  of which Ansible's own start-up", ansible, "s"),
+        ("  its share", [100 * nothing / all_ for nothing, all_ in zip(ansible, second, strict=True)], "%"),
+        ("  module processes", [float(result["processes"]) for result in mine], "at most 20"),
+    ]

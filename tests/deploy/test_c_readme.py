@@ -16,6 +16,7 @@ from .conftest import ROOT, Deployment, Result
 ELSEWHERE = {
     "git clone": "the clone is made from this checkout instead",
     "make test": "this test is a part of it",
+    "make passwd": "it asks on a terminal: tests/operations/test_people.py answers",
 }
 
 
@@ -25,12 +26,14 @@ AFTERWARDS = {
     "make deploy CHECK=yes": (True, "changed=0"),
     "make verify": (True, "proven: bob logged a run"),
     "make status": (True, "healthy"),
+    "make logs": (True, '"GET /health HTTP/1.1" 200'),
+    "make credentials USER=bob": (True, "mlflow.env"),
     "make stop": (False, "Stop the service"),
     "make start": (True, "Start the service"),
     "make restart": (True, "Restart the service"),
     "make destroy CONFIRM=yes": (False, "Remove programs and configuration"),
     ".venv/bin/ansible-playbook site.yml --check --diff": (False, "would change"),
-    ".venv/bin/ansible-playbook playbooks/status.yml": (False, "not running"),
+    ".venv/bin/ansible-playbook playbooks/status.yml": (False, "not deployed"),
     "cp -r inventories/local inventories/mine": (False, ""),
     ".venv/bin/ansible-playbook site.yml -i inventories/mine": (True, "MLFLOW_TRACKING_URI"),
 }

@@ -17,6 +17,8 @@ NEEDED = (
     "plugins/modules/",
     "roles/",
     "playbooks/site.yml",
+    "examples/quickstart.py",  # which `verify` runs
+    "examples/train_sklearn.py",
 )
 UNWANTED = (
     "inventories/",

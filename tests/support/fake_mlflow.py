@@ -67,11 +67,14 @@ def write_scripts(folder: Path, revisions: list[str]) -> None:
         (folder / f"{revision}_step.py").write_text(text)
 
 
-def write_database(path: Path, revision: str | None, table: str = "alembic_version") -> None:
-    """An SQLite file with one user's row, at a revision (None: without a version table)."""
+def write_database(path: Path, revision: str | None, table: str = "alembic_version", used: bool = True) -> None:
+    """An SQLite file with one user's row, at a revision (None: without a version table). Unused: without any row."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("create table users (name)")
-        connection.execute("insert into users values ('alice')")
+        connection.execute("create table experiments (name)")
+        if used:
+            connection.execute("insert into users values ('alice')")
+            connection.execute("insert into experiments values ('Default')")
         if revision is not None:
             connection.execute(f"create table {table} (version_num)")
             connection.execute(f"insert into {table} values (?)", [revision])  # noqa: S608 - the test's own names

@@ -88,6 +88,7 @@ def start(
     auth: bool = True,
     prefix: str = "",
     allowed_hosts: str | None = None,
+    cache_seconds: int = 60,
 ) -> MlflowServer:
     """Start a server with its data in `folder`, and return at once; `.wait()` returns when it answers."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +114,7 @@ def start(
             "[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
             f"database_uri = sqlite:///{folder}/auth.db\n"
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
-            "auth_cache_ttl_seconds = 60\n"
+            f"auth_cache_ttl_seconds = {cache_seconds}\n"
             # Servers older than 3.16.1 do not start without this line; newer ones prefer the variable.
             f"admin_password = {ADMIN_PASSWORD}\n"
         )

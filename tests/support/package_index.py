@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def wheel(name: str, version: str) -> bytes:
-    """A real wheel: one module with its version in it."""
+def wheel(name: str, version: str, more: dict[str, str] | None = None) -> bytes:
+    """A real wheel: one module with its version in it, and MORE files."""
     info, stream = f"{name}-{version}.dist-info", io.BytesIO()
     files = {
+        **(more or {}),
         f"{name}.py": f"version = {version!r}\n",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+    sizes = [f"{path},,{len(text)}\n" for path, text in files.items()]
+    files[f"{info}/RECORD"] = "".join([*sizes, f"{info}/RECORD,,\n"])
     with zipfile.ZipFile(stream, "w") as archive:
         for path, text in files.items():
             archive.writestr(path, text)
@@ -27,10 +29,13 @@ def wheel(name: str, version: str) -> bytes:
 
 
 class Index:
-    """The running index; `requests` are the paths that were asked for, `login` is what it asks for ('user:password')."""
+    """The running index; `requests` are the paths that were asked for, `login` is what it asks for ('user:password').
+
+    While `breaks_off` is true, the connection ends in the middle of each file.
+    """
 
     def __init__(self, port: int):
-        self.port, self.login, self.requests = port, None, []
+        self.port, self.login, self.requests, self.breaks_off = port, None, [], False
         self.files = {
             f"{name}-{version}-py3-none-any.whl": wheel(name, version)
             for name, version in (("tiny", "1.0"), ("tiny", "2.0"), ("other", "1.0"))
@@ -64,7 +69,9 @@ def package_index() -> Iterator[Index]:
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(body or b"")
+                half = index.breaks_off and self.path.startswith("/files/")
+                self.wfile.write((body or b"")[: len(body or b"") // 2] if half else body or b"")
+                self.close_connection = True
 
         do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import shutil
 import subprocess
 import sys
@@ -15,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from .account import ROOT, Account
+from .installed import Installed
+
 ENGINE_START_SECONDS = 60
-# How a package index is reached is the machine's matter; everything else in our environment is not the account's.
-PASSED_ON = re.compile(r"(PIP_|UV_(?!CACHE)|SSL_CERT_|REQUESTS_CA_BUNDLE$|https?_proxy$|no_proxy$)", re.IGNORECASE)
 
 
 def docker_answers() -> bool:
@@ -50,58 +49,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         engine.wait(60)
 
 
-class Account:
-    """Somebody who has nothing yet: an empty home, no ansible.cfg, no uv."""
-
-    def __init__(self, home: Path, uid: int | None):
-        self.home, self.uid = home, uid
-        passed_on = {name: value for name, value in os.environ.items() if PASSED_ON.match(name)}
-        self.env = {**passed_on, "HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"}
-        self.python = next(
-            python
-            for python in (sys._base_executable, "/usr/bin/python3")
-            if self.try_to_run(python, "-c", "import venv, ensurepip").returncode == 0
-        )
-
-    def try_to_run(self, *command: str | Path, timeout: int = 600) -> subprocess.CompletedProcess[str]:
-        """What the command did, standard error included in stdout."""
-        who = {} if self.uid is None else {"user": self.uid, "group": self.uid, "extra_groups": []}
-        words = [str(word) for word in command]
-        try:
-            return subprocess.run(
-                words,
-                cwd=self.home,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=timeout,
-                check=False,
-                umask=0o022,
-                **who,
-            )
-        except PermissionError:
-            return subprocess.CompletedProcess(words, 126, f"{words[0]} may not be run")
-
-    def run(self, *command: str | Path) -> str:
-        done = self.try_to_run(*command)
-        assert done.returncode == 0, f"{' '.join(done.args)}\n{done.stdout}"
-        return done.stdout
-
-    def processes(self, folder: Path) -> list[int]:
-        """Processes that run a program below the folder."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            try:
-                if entry.name.isdigit() and (entry / "cmdline").read_bytes().startswith(f"{folder}/".encode()):
-                    found.append(int(entry.name))
-            except OSError:
-                continue  # It ended meanwhile.
-        return sorted(found)
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def account() -> Iterator[Account]:
     """An ordinary user of this machine: one of our own when we are root, else ourselves with another home."""
     if os.geteuid():
@@ -117,3 +65,19 @@ def account() -> Iterator[Account]:
     for pid in somebody.processes(somebody.home):
         os.kill(pid, 9)
     subprocess.run(["userdel", "--remove", name], check=True, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="session")
+def tarball(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tarball")
+    galaxy = Path(sys.executable).with_name("ansible-galaxy")
+    subprocess.run([galaxy, "collection", "build", "--output-path", folder, ROOT], check=True, capture_output=True)
+    (path,) = folder.glob("*.tar.gz")
+    return path
+
+
+@pytest.fixture(scope="session")
+def installed(account, tarball) -> Iterator[Installed]:
+    there = Installed(account, tarball)
+    yield there
+    there.wipe()

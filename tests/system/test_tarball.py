@@ -4,98 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import socket
-import subprocess
-import sys
 import tarfile
-from pathlib import Path
 
-import pytest
-import requests
-
-from support.mlflow_server import free_port
-
-from .conftest import ROOT, Account
+from .installed import API, changes
 
 OLD, NEW = "3.15.2", "3.17.2"
-API = "/api/2.0/mlflow"
-
-
-class Installed:
-    """The collection in an account, and the server that it deploys there."""
-
-    def __init__(self, account: Account, tarball: Path):
-        self.account, self.port = account, free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.bin = account.home / "venv/bin"
-        pins = (ROOT / "requirements.txt").read_text().splitlines()
-        core = [line for line in pins if line.startswith("ansible-core")]
-        account.run(account.python, "-m", "venv", account.home / "venv")
-        account.run(self.bin / "pip", "install", "--quiet", *core)
-        shutil.copy(tarball, account.home)  # What pytest made, only we may read.
-        account.run(self.bin / "ansible-galaxy", "collection", "install", "--offline", account.home / tarball.name)
-        self.base, self.data = account.home / ".local/lib/mlops-stack", account.home / ".local/share/mlops-stack"
-        self.secrets = account.home / ".config/mlops-stack/local"
-        self.variables = {"mlflow_port": self.port}
-        if account.uid is None:
-            # Not our real home, where a deployment of our own may live.
-            self.variables |= {"stack_base_dir": str(self.base), "stack_data_dir": str(self.data)}
-
-    def play(self, name: str, *words: str, **variables) -> subprocess.CompletedProcess[str]:
-        extra = json.dumps({**self.variables, **variables})
-        return self.account.try_to_run(self.bin / "ansible-playbook", f"mlops.stack.{name}", *words, "-e", extra)
-
-    def must(self, name: str, **variables) -> str:
-        done = self.play(name, **variables)
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    def request(self, path: str, user: str = "admin", **body):
-        """MLflow's answer; POST where a body is given. Anything but 200 is an error."""
-        secret = self.secrets / ("mlflow_admin_password" if user == "admin" else f"mlflow_user_{user}")
-        url, login = self.url + path, (user, secret.read_text().strip())
-        answer = requests.request("POST" if body else "GET", url, json=body or None, auth=login, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
-
-    def grants(self) -> dict[str, set]:
-        """User name -> (resource type, resource, permission) of each grant."""
-        return {
-            user["username"]: {
-                (grant["resource_type"], grant["resource_pattern"], grant["permission"])
-                for role in user["roles"]
-                for grant in role["permissions"]
-            }
-            for user in self.request(f"{API}/users/list")["users"]
-        }
-
-    def server(self) -> list[int]:
-        return self.account.processes(self.base / "mlflow/venvs")
-
-
-def changes(output: str) -> int:
-    return sum(int(number) for number in re.findall(r"\bchanged=(\d+)", output))
-
-
-@pytest.fixture(scope="module")
-def tarball(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("tarball")
-    galaxy = Path(sys.executable).with_name("ansible-galaxy")
-    subprocess.run([galaxy, "collection", "build", "--output-path", folder, ROOT], check=True, capture_output=True)
-    (path,) = folder.glob("*.tar.gz")
-    return path
-
-
-@pytest.fixture(scope="module")
-def installed(account, tarball) -> Installed:
-    return Installed(account, tarball)
 
 
 def test_what_is_in_the_tarball(tarball):
     with tarfile.open(tarball) as archive:
         top = {name.split("/")[0] for name in archive.getnames()}
-    assert {"plugins", "roles", "playbooks", "meta", "README.md", "LICENSE", "MANIFEST.json"} <= top
+    assert {"plugins", "roles", "playbooks", "meta", "examples", "README.md", "LICENSE", "MANIFEST.json"} <= top
     assert not top & {"tests", "molecule", "inventories", "collections", "ansible.cfg", "Makefile", ".venv", ".ci"}
 
 
@@ -142,16 +61,8 @@ def test_status(installed):
     assert changes(out) == 0, out
 
 
-def nothing_is_left(installed) -> None:
-    assert installed.account.processes(installed.base) == []
-    assert not installed.base.exists() and not installed.data.exists() and not installed.secrets.exists()
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", installed.port)) != 0
-
-
 def test_teardown_with_the_data_leaves_nothing(installed):
-    installed.must("teardown", stack_teardown_confirm=True, stack_teardown_data=True)
-    nothing_is_left(installed)
+    installed.teardown()
 
 
 def test_pip_serves_where_uv_can_not(installed):
@@ -208,5 +119,4 @@ def test_upgrade_keeps_everything_and_there_is_no_way_back(installed):
 
     installed.must("site")
     assert changes(installed.must("site")) == 0
-    installed.must("teardown", stack_teardown_confirm=True, stack_teardown_data=True)
-    nothing_is_left(installed)
+    installed.teardown()

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from support.engine import short_folder
+from support.supervised import service
 
 NOBODY = 65534
 
@@ -24,6 +25,13 @@ def _own_umask():
 def short():
     with short_folder() as folder:
         yield folder
+
+
+@pytest.fixture
+def svc():
+    """A service of one's own under supervisord, not yet written."""
+    with service() as made:
+        yield made
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import stat
 import threading
 from contextlib import contextmanager
@@ -113,3 +114,26 @@ def test_an_ordinary_user_gives_nothing_away(ordinary_folder):
     refused = run_module("config_files", files=[file])
     assert refused["msg"].startswith(f"Could not write {ordinary_folder}/x: Operation not permitted. ")
     assert list(ordinary_folder.iterdir()) == []
+
+
+def test_what_a_killed_run_left_behind_is_removed(tmp_path, monkeypatch):
+    """It may hold a secret, so it goes even where the file itself is as it should be."""
+    path = tmp_path / "x[1]"
+    files = [{"path": str(path), "mode": "0600", "secret_content": "topsecret-4711"}]
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(os, "replace", lambda *_paths: os.kill(os.getpid(), signal.SIGKILL))
+        run_module("config_files", files=files)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert left.read_text() == "topsecret-4711"
+    other = tmp_path / ".other.12345678.new"
+    other.touch()
+    path.write_text("topsecret-4711")
+    path.chmod(0o600)
+    planned = run_module("config_files", check=True, files=files)
+    assert planned["paths"] == [str(left)] and left.exists()
+    assert run_module("config_files", files=files)["paths"] == [str(left)]
+    assert sorted(tmp_path.iterdir()) == [other, path]
+    assert not run_module("config_files", files=files)["changed"]

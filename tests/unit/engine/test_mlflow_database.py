@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+from contextlib import closing
 
 import pytest
 from ansible_collections.mlops.stack.plugins.modules import mlflow_database as module_under_test
@@ -186,6 +187,88 @@ def test_what_is_still_in_the_log_of_the_database_is_kept(data):
     assert not (data / "mlflow.db-wal").exists()
 
 
+CUT_OFF = """
+import os, sqlite3, sys
+
+connection = sqlite3.connect(sys.argv[1])
+connection.execute(f"pragma cache_size = {sys.argv[2]}")
+for _number in range(2000):
+    connection.execute("insert into users values (?)", ["nobody" * 100])
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("cache_size", [2, 10_000])
+def test_a_transaction_that_a_power_failure_cut_off_is_taken_back(data, cache_size):
+    """Its journal lies beside the file: until somebody who may write has read it, nobody can read anything. Or, where the
+    transaction was in memory still, until somebody writes."""
+    write_database(data / "mlflow.db", "t1")
+    command = [sys.executable, "-c", CUT_OFF, str(data / "mlflow.db"), str(cache_size)]
+    module_under_test.subprocess.run(command, check=False)
+    assert (data / "mlflow.db-journal").stat().st_size > 0
+    assert upgrade(data, check=True)["diff"][0]["before"] == "revision t1\n"
+    assert upgrade(data)["changed"]
+    assert rows(data / "mlflow.db", "select * from users") == [("alice",)]
+    assert sorted(path.name for path in data.iterdir()) == ["backups", "mlflow.db"]
+
+
+@pytest.mark.parametrize(("name", "table"), [("mlflow", "alembic_version"), ("auth", "alembic_version_auth")])
+@pytest.mark.parametrize("whole", [True, False])
+def test_one_whose_creation_was_interrupted_is_moved_away(data, name, table, whole):
+    """MLflow's own migrations can't be taken up again where they were interrupted: `table spans already exists`."""
+    path = data / f"{name}.db"
+    write_database(path, "t2" if name == "mlflow" else "a1", table, used=False)
+    if not whole:
+        with closing(module_under_test.sqlite3.connect(path)) as connection:
+            connection.execute("drop table users")
+            connection.execute("drop table experiments")
+    before = path.read_bytes()
+    planned = upgrade(data, check=True)
+    assert planned["diff"][0]["after"] == "(moved away, because nothing is in it)\n" and path.read_bytes() == before
+    done = upgrade(data)
+    assert done["changed"] and done["diff"] == planned["diff"]
+    (backup,) = (data / "backups").iterdir()
+    assert done["backups"] == [str(backup)] and backup.read_bytes() == before
+    assert [item.name for item in data.iterdir()] == ["backups"]
+    assert not upgrade(data)["changed"]
+
+
+def test_a_server_that_still_writes(data):
+    """What it has in its log would be lost with the swap."""
+    write_database(data / "mlflow.db", "t1")
+    with closing(module_under_test.sqlite3.connect(data / "mlflow.db")) as writer:
+        writer.execute("pragma journal_mode = wal")
+        writer.execute("insert into users values ('bob')")
+        writer.commit()
+        with closing(module_under_test.sqlite3.connect(data / "mlflow.db", isolation_level=None)) as reader:
+            reader.execute("begin")
+            assert len(reader.execute("select * from users").fetchall()) == 2
+            writer.execute("insert into users values ('carol')")
+            writer.commit()
+            refused = upgrade(data)
+    assert (
+        refused["msg"]
+        == f"{data}/mlflow.db could not be upgraded and is as it was: another process has it open, end that one"
+    )
+    assert [path.name for path in (data / "backups").iterdir()] == []
+    assert upgrade(data)["changed"]
+    assert len(rows(data / "mlflow.db", "select * from users")) == 3
+
+
+def test_what_an_interrupted_upgrade_left_goes_even_where_there_is_nothing_to_upgrade(data):
+    """Somebody set the version back meanwhile."""
+    write_database(data / "mlflow.db", "t3")
+    (data / "backups").mkdir()
+    left = [data / "mlflow.db.upgrading", data / "backups/mlflow.db.partial"]
+    for path in left:
+        path.write_bytes(b"half of something")
+    planned = upgrade(data, check=True)
+    assert planned["changed"] and all(path.exists() for path in left)
+    assert [part["before_header"] for part in planned["diff"]] == sorted(map(str, left))
+    assert upgrade(data)["changed"] and not any(path.exists() for path in left)
+    assert not upgrade(data)["changed"]
+
+
 def test_an_mlflow_without_one_newest_schema(data, fake, tmp_path, monkeypatch):
     write_database(data / "auth.db", "a1", "alembic_version_auth")
     write_scripts(tmp_path / "mlflow" / AUTH, ["a1", "a2"])
@@ -193,6 +276,42 @@ def test_an_mlflow_without_one_newest_schema(data, fake, tmp_path, monkeypatch):
     (tmp_path / "mlflow/__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     assert "has no single newest schema" in upgrade(data)["msg"]
+
+
+def deny(path, *rows_):
+    """What an auth database of MLflow 3.12 and older has: (user, experiment, level)."""
+    with closing(module_under_test.sqlite3.connect(path)) as connection:
+        connection.execute("drop table users")
+        connection.execute("create table users (id integer primary key, username)")
+        connection.execute("create table experiment_permissions (experiment_id, user_id, permission)")
+        for number, (user, experiment, level) in enumerate(rows_):
+            connection.execute("insert into users values (?, ?)", [number, user])
+            connection.execute("insert into experiment_permissions values (?, ?, ?)", [experiment, number, level])
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("scripts", "revision", "level", "warned"),
+    [
+        (["8606fa83a998", "e5f6a7b8c9d0"], "8606fa83a998", "NO_PERMISSIONS", True),
+        (["8606fa83a998", "e5f6a7b8c9d0"], "8606fa83a998", "READ", False),
+        (["8606fa83a998", "c3d4e5f6a7b8"], "8606fa83a998", "NO_PERMISSIONS", False),  # 3.12 knows denials
+        (["8606fa83a998", "e5f6a7b8c9d0", "f1a2b3c4d5e6"], "e5f6a7b8c9d0", "NO_PERMISSIONS", False),  # gone before
+    ],
+)
+def test_denials_that_an_upgrade_drops_are_named(data, tmp_path, monkeypatch, scripts, revision, level, warned):
+    write_database(data / "auth.db", revision, "alembic_version_auth")
+    deny(data / "auth.db", *((f"user{number}", "3", level) for number in range(12)), ("eve", "4", "EDIT"))
+    write_scripts(tmp_path / "mlflow" / AUTH, scripts)
+    (tmp_path / "mlflow/__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    texts = []
+    monkeypatch.setattr(module_under_test.AnsibleModule, "warn", lambda _module, text: texts.append(text))
+    assert upgrade(data, check=True)["changed"]
+    assert len(texts) == warned, texts
+    for text in texts:
+        assert "user0 (experiment 3), user1 (experiment 3)" in text and "and 2 more." in text
+        assert "eve" not in text and "declare the permission DENY" in text
 
 
 def test_no_mlflow_at_all(tmp_path):

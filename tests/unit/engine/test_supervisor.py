@@ -1,91 +1,18 @@
-"""native_service under a real supervisord, with files of the filter and a small HTTP server as the program."""
+"""native_service under a real supervisord."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ansible_collections.mlops.stack.plugins.filter.native import supervisor_files
 from ansible_collections.mlops.stack.plugins.module_utils import processes
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import is_healthy
 
-from support.engine import short_folder
-from support.mlflow_server import free_port
 from support.modules import run_module
-
-
-class Service:
-    """A service in a folder of its own; `ensure` is native_service, after what the role does before it."""
-
-    def __init__(self, base: Path):
-        self.base, self.directory, self.data = base, base / "svc", base / "data"
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}/"
-        self.python = self.directory / "venvs/1/bin/python"
-        self.marker, self.secret = self.directory / ".started", "first"
-        self.command = [str(self.python), "-m", "http.server", "--bind", "127.0.0.1", str(self.port)]
-        # In place of the environments that the role makes: links to the one of the tests, with supervisor in it.
-        for venv in (base / "supervisor/venv", self.directory / "venvs/1"):
-            venv.parent.mkdir(parents=True)
-            venv.symlink_to(sys.prefix)
-
-    def write(self, seconds=0, retries=1):
-        """Write the files. SECONDS and RETRIES: when supervisord takes the program for started, and gives up."""
-        definition = {
-            "name": "svc",
-            "description": "a test",
-            "directory": str(self.directory),
-            "process": {"command": self.command, "user": "nobody", "state_dirs": [str(self.data)]},
-            "environment": {},
-            "secret_environment": {"SECRET": self.secret},
-        }
-        files = supervisor_files(definition, run_as_root=os.geteuid() == 0)
-        for entry in files["files"]:
-            if "content" in entry:
-                text = entry["content"].replace("startsecs=3", f"startsecs={seconds}")
-                entry["content"] = text.replace("startretries=5", f"startretries={retries}")
-        result = run_module(
-            "config_files", directories=files["directories"], files=files["files"], marker=str(self.marker)
-        )
-        assert not result["failed"], result
-        return result["changed"]
-
-    def ensure(self, state="started", check=False, **more):
-        more = {"health_url": self.url, "health_timeout": 20, **more}
-        parameters = {"name": "svc", "directory": str(self.directory), "manager": "supervisor", "state": state, **more}
-        return run_module("native_service", check=check, **parameters)
-
-    def pids(self):
-        return processes.running_from(str(self.directory / "venvs"))
-
-    def supervisor(self):
-        """The pids of supervisord."""
-        return [pid for pid in processes.running_from(str(self.base / "supervisor")) if processes.is_alive(pid)]
-
-    def clean_up(self):
-        processes.end(self.supervisor())
-        processes.end(self.pids())
-
-
-@contextmanager
-def service():
-    with short_folder() as base:
-        made = Service(base)
-        try:
-            yield made
-        finally:
-            made.clean_up()
-
-
-@pytest.fixture
-def svc():
-    with service() as made:
-        yield made
 
 
 def test_the_life_of_a_service(svc):
@@ -218,5 +145,33 @@ def test_one_supervisor_for_two_services(svc):
 
 def test_a_supervisor_that_is_not_installed(svc):
     svc.write()
-    (svc.base / "supervisor/venv").unlink()
+    shutil.rmtree(svc.base / "supervisor/venv")
     assert svc.ensure()["msg"] == f"{svc.base}/supervisor/venv/bin/python is missing on this host."
+
+
+def test_what_was_never_deployed_is_not_started(svc):
+    refused = svc.ensure()
+    assert refused["msg"] == "svc is not deployed on this host: deploy it first (make deploy, or mlops.stack.site)."
+    assert not svc.marker.exists() and svc.supervisor() == []
+
+
+@pytest.mark.parametrize("lost", ["supervisor.sock", "venv"])
+@pytest.mark.parametrize("state", ["stopped", "absent"])
+def test_a_supervisor_that_can_not_be_asked_is_ended(svc, lost, state):
+    """Its socket, or the programs that it was started from, are gone: it would start the service again and again."""
+    svc.write()
+    svc.ensure()
+    path = svc.base / "supervisor" / lost
+    path.unlink() if lost == "supervisor.sock" else shutil.rmtree(path)
+    done = svc.ensure(state)
+    assert done["changed"] and not done["failed"]
+    assert svc.pids() == svc.supervisor() == []
+    assert not svc.ensure(state)["changed"]
+
+
+def test_a_supervisor_that_lost_its_socket_is_replaced(svc):
+    svc.write()
+    first = svc.ensure()["pid"]
+    (svc.base / "supervisor/supervisor.sock").unlink()
+    started = svc.ensure()
+    assert started["healthy"] and svc.pids() == [started["pid"]] != [first] and len(svc.supervisor()) == 1

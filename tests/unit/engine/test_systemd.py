@@ -42,8 +42,9 @@ JOURNALCTL = """#!/bin/sh
 echo "journalctl $*" >> "$(dirname "$0")/calls"
 cat "$(dirname "$0")/journal"
 """
-DEAD = {"MainPID": "0", "ActiveState": "inactive", "UnitFileState": "disabled", "NeedDaemonReload": "no"}
-RUNNING = {"MainPID": "17", "ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+LOADED = {"LoadState": "loaded", "NeedDaemonReload": "no"}
+DEAD = {**LOADED, "MainPID": "0", "ActiveState": "inactive", "UnitFileState": "disabled"}
+RUNNING = {**LOADED, "MainPID": "17", "ActiveState": "active", "UnitFileState": "enabled"}
 
 
 class Unit:
@@ -62,6 +63,17 @@ class Unit:
         more = {"health_url": self.url, "health_timeout": 1, **more}
         parameters = {"name": "demo", "directory": str(self.folder / "demo"), "manager": "systemd", "state": state}
         return run_module("native_service", check=check, **parameters, **more)
+
+    def look(self):
+        """native_status, with short names."""
+        folder, url = self.folder / "demo", f"http://127.0.0.1:{free_port()}/"
+        parameters = {"name": "demo", "directory": str(folder), "manager": "systemd", "health_url": url}
+        program = str(folder / "venvs/1/bin/python")
+        result = run_module("native_status", **parameters, program=program, data=[str(self.folder)])
+        assert not result["failed"] and not result["changed"]
+        assert not [call for call in self.calls() if not call.startswith("journalctl")], "it only looks"
+        short = [f.replace(str(folder), "DEMO").replace("mlops-stack-demo.service", "UNIT") for f in result["findings"]]
+        return result["state"], short
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +100,8 @@ def unit(tmp_path, monkeypatch, url):
     (tmp_path / "journal").write_text("")
     (tmp_path / "demo").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(service_managers.glob, "glob", lambda _pattern: [])
+    monkeypatch.setattr(service_managers, "UNITS", str(tmp_path))
+    (tmp_path / "mlops-stack-demo.service").touch()
     made = Unit(tmp_path, url)
     made.set(**DEAD)
     return made
@@ -192,8 +205,71 @@ def test_no_systemd(unit, monkeypatch):
     assert unit.ensure()["msg"] == "systemctl is missing on this host."
 
 
-def test_other_units_of_ours(unit, monkeypatch):
-    found = ["/etc/systemd/system/mlops-stack-demo.service", "/etc/systemd/system/mlops-stack-other.service"]
-    for count, last in ((1, True), (2, False)):
-        monkeypatch.setattr(service_managers.glob, "glob", lambda _pattern, count=count: found[:count])
-        assert unit.ensure("stopped")["last"] is last
+def test_other_units_of_ours(unit):
+    assert unit.ensure("stopped")["last"] is True
+    (unit.folder / "mlops-stack-other.service").touch()
+    assert unit.ensure("stopped")["last"] is False
+
+
+def test_what_was_never_deployed_is_not_started(unit):
+    (unit.folder / "mlops-stack-demo.service").unlink()
+    assert unit.ensure()["msg"].startswith("demo is not deployed on this host: deploy it first")
+    assert unit.calls() == [] and not unit.marker.exists()
+
+
+def test_a_link_that_enabled_a_unit_goes_with_it(unit):
+    """systemd leaves it where the unit's file was removed before."""
+    link = unit.folder / "multi-user.target.wants/mlops-stack-demo.service"
+    link.parent.mkdir()
+    link.symlink_to("/nowhere")
+    unit.ensure("absent")
+    assert not link.is_symlink()
+
+
+STOPPED = {**DEAD, "UnitFileState": "enabled"}
+
+
+@pytest.mark.parametrize(
+    ("state", "findings"),
+    [
+        (STOPPED, ["It is stopped: make start starts it."]),
+        (DEAD, ["The unit UNIT is not enabled and would not start with the host: make deploy enables it."]),
+        ({**STOPPED, "LoadState": "masked"}, ["The unit UNIT is masked: make deploy writes it anew."]),
+        ({**STOPPED, "LoadState": "bad-setting"}, ["systemd can't read the unit UNIT: make deploy writes it anew."]),
+        (
+            {**STOPPED, "NeedDaemonReload": "yes"},
+            ["The unit UNIT was changed after systemd read it: make deploy puts that in order."],
+        ),
+        (
+            {**STOPPED, "ActiveState": "failed"},
+            ["Its start failed. The log ends with: OSError: no room (make logs shows more)."],
+        ),
+        (
+            {**STOPPED, "ActiveState": "activating"},
+            ["Each start of it failed. The log ends with: OSError: no room (make logs shows more)."],
+        ),
+    ],
+)
+def test_status(unit, state, findings):
+    (unit.folder / "journal").write_text("OSError: no room\n")
+    unit.set(**state)
+    python = unit.folder / "demo/venvs/1/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    (unit.folder / "demo/venvs/1/.complete").touch()
+    assert unit.look() == ("not running", findings)
+
+
+def test_status_of_half_a_deployment(unit, monkeypatch):
+    unit.set(**STOPPED)
+    assert unit.look() == ("not running", ["There are no programs in DEMO/venvs: make deploy installs them."])
+    unit.set(**{**DEAD, "LoadState": "not-found", "UnitFileState": ""})
+    (unit.folder / "mlops-stack-demo.service").unlink()
+    assert unit.look() == (
+        "not deployed",
+        [f"Data are kept in {unit.folder}, without programs: make deploy brings the service back."],
+    )
+    monkeypatch.setenv("PATH", str(unit.folder / "demo"))
+    (unit.folder / "demo/venvs").mkdir()
+    state, findings = unit.look()
+    assert state == "not running" and findings[0] == "systemctl is missing on this host."

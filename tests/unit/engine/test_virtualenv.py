@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from ansible_collections.mlops.stack.plugins.module_utils.exclusive import exclusive
 from ansible_collections.mlops.stack.plugins.modules import virtualenv as module_under_test
 
 from support.mlflow_server import free_port
 from support.modules import run_module
-from support.package_index import package_index
+from support.package_index import package_index, wheel
 
 PASSWORD = "topsecret-4711"
 
@@ -93,7 +94,10 @@ def test_constraints(index, tmp_path):
     assert installed(tmp_path / "v") == "1.0" and not result["changed"]
 
 
-@pytest.mark.parametrize("damage", ["unfinished", "interpreter gone", "interpreter broken", "package removed"])
+DAMAGES = ["unfinished", "interpreter gone", "interpreter broken", "package removed", "file removed", "file cut off"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_environment_is_mended(index, tmp_path, damage):
     path = tmp_path / "v"
     make(path, "tiny==1.0", index_url=index.url())
@@ -106,6 +110,10 @@ def test_a_damaged_environment_is_mended(index, tmp_path, damage):
         (path / "bin/python").unlink()
         (path / "bin/python").write_text("#!/bin/sh\nexit 1\n")
         (path / "bin/python").chmod(0o755)
+    elif damage == "file removed":
+        next(path.glob("lib/*/site-packages/tiny.py")).unlink()
+    elif damage == "file cut off":
+        next(path.glob("lib/*/site-packages/tiny.py")).write_text("")
     else:
         next(path.glob("lib/*/site-packages/tiny.py")).unlink()
         next(path.glob("lib/*/site-packages/tiny-1.0.dist-info/METADATA")).unlink()
@@ -117,6 +125,36 @@ def test_a_damaged_environment_is_mended(index, tmp_path, damage):
     assert planned["changed"] and mended["changed"] and installed(path) == "1.0"
     assert not (path / "left-over").exists()
     assert not make(path, "tiny==1.0", index_url=index.url())["changed"]
+
+
+def test_what_differs_from_the_start_is_no_damage(index, tmp_path):
+    """Two packages bring the same file, and only one of them can be right about it."""
+    name = "other-1.0-py3-none-any.whl"
+    index.files[name] = wheel("other", "1.0", {"tiny.py": "version = 'of the other one'\n"})
+    path = tmp_path / "v"
+    make(path, "tiny==1.0", "other", index_url=index.url())
+    assert (path / ".complete").read_text().endswith("/site-packages/tiny.py\n")
+    assert not make(path, "tiny==1.0", "other", index_url=index.url())["changed"]
+    next(path.glob("lib/*/site-packages/other.py")).unlink()
+    assert make(path, "tiny==1.0", "other", index_url=index.url())["changed"]
+
+
+def test_of_two_runs_one_waits(index, tmp_path, monkeypatch):
+    """And not for ever. The lock is seen to be kept by an installer that outlives the module."""
+    monkeypatch.setattr(module_under_test, "INSTALL_TIMEOUT", 1)
+    path = tmp_path / "venvs/v"
+    make(path, "tiny==1.0", index_url=index.url())
+    with exclusive(str(path.parent), 1) as lock:
+        installer = subprocess.Popen(["sleep", "60"], pass_fds=[lock])
+    try:
+        refused = make(path, "tiny==2.0", index_url=index.url())
+        assert refused["msg"].startswith(f"Another run has been at work in {path.parent} for "), refused
+        assert make(path, "tiny==2.0", check=True, index_url=index.url())["changed"]  # Looking needs no lock.
+        assert installed(path) == "1.0"
+    finally:
+        installer.kill()
+        installer.wait()
+    assert make(path, "tiny==2.0", index_url=index.url())["changed"]
 
 
 def test_pip(index, tmp_path):
@@ -134,6 +172,21 @@ def test_pip(index, tmp_path):
     assert refused["failed"] and "No matching distribution found for tiny==9.9" in refused["msg"]
     assert PASSWORD not in refused["as_text"] and "Traceback" not in refused["msg"]
     assert installed(path) == "2.0"
+
+
+@pytest.mark.parametrize("installer", ["auto", "pip"])
+def test_a_download_that_breaks_off(index, tmp_path, monkeypatch, installer):
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    path, more = tmp_path / "v", {"index_url": index.url(), "installer": installer}
+    make(path, "tiny==1.0", **more)
+    index.breaks_off = True
+    refused = make(path, "other", **more)
+    assert refused["msg"].startswith(f"Could not install other into {path}: ") and "Traceback" not in refused["msg"]
+    assert len(refused["msg"].splitlines()) == 1 and installed(path) == "1.0"
+    assert not make(path, "tiny==1.0", **more)["changed"]  # What was there is not built anew, from nothing perhaps.
+    index.breaks_off = False
+    assert make(path, "other", **more)["changed"] and installed(path, "other") == "1.0"
+    assert not make(path, "other", **more)["changed"]
 
 
 def test_an_impossible_requirement(index, tmp_path):

@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a service wrote to its log, from where one has read before: the journal's, or files that supervisord rotates."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ansible_collections.mlops.stack.plugins.module_utils.service_managers import ServiceError, Supervisor, Systemd, run
+
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
+# What a log holds, others may have sent: it must not move the cursor of a terminal or rename its window.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CURSOR_LINE = "-- cursor: "
+
+
+def plain(line: str) -> str:
+    """LINE without colours, and with other control characters made visible."""
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", COLOR.sub("", line))
+
+
+def lines_of(text: str) -> list[str]:
+    r"""Only \n ends a line: str.splitlines() would also break at characters that a program wrote within one."""
+    lines = text.split("\n")
+    return [plain(line.rstrip("\r")) for line in (lines if lines[-1] else lines[:-1])]
+
+
+class JournalLog:
+    """The journal's entries of a unit. The cursor is the journal's own."""
+
+    def __init__(self, manager: Systemd):
+        self.unit = manager.unit
+        self.place = f"journalctl --unit {self.unit}"
+
+    def read(self, count: int, cursor: str) -> tuple[list[str], str]:
+        command = [
+            "journalctl",
+            "--unit",
+            self.unit,
+            "--output",
+            "cat",
+            "--all",
+            "--quiet",
+            "--no-pager",
+            "--show-cursor",
+        ]
+        done = run(command + ([f"--after-cursor={cursor}"] if cursor else [f"--lines={count}"]), check=False)
+        if done.returncode:
+            said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+            raise ServiceError(f"The journal of {self.unit} can't be read: {said[0]}")
+        lines = lines_of(done.stdout)
+        if lines and lines[-1].startswith(CURSOR_LINE):
+            cursor = lines.pop().removeprefix(CURSOR_LINE)
+        return lines, cursor
+
+
+class FileLog:
+    """A log file of supervisord and its older parts: LOG, LOG.1, LOG.2, … The cursor is C(inode:offset)."""
+
+    def __init__(self, manager: Supervisor):
+        self.place = manager.log
+
+    def _parts(self) -> list[tuple[int, bytes]]:
+        """(inode, content) of the files, the oldest first."""
+        parts: dict[int, bytes] = {}
+        number = 0
+        while True:
+            try:
+                with open(f"{self.place}.{number}" if number else self.place, "rb") as handle:
+                    # While supervisord rotates, the same file may be met again under its next name.
+                    parts.setdefault(os.fstat(handle.fileno()).st_ino, handle.read())
+            except FileNotFoundError:
+                if number:  # The newest may be missing for a moment, while supervisord rotates.
+                    return list(reversed(parts.items()))
+            number += 1
+
+    def read(self, count: int, cursor: str) -> tuple[list[str], str]:
+        parts = self._parts()
+        if not cursor:
+            text = b"".join(content for _inode, content in parts)
+            return self._last(text, count), f"{parts[-1][0]}:{len(parts[-1][1])}" if parts else ""
+        known, offset = (int(word) for word in cursor.split(":"))
+        inodes = [inode for inode, _content in parts]
+        if known in inodes:
+            parts = parts[inodes.index(known) :]
+            # A file that is shorter now was emptied.
+            start = offset if offset <= len(parts[0][1]) else 0
+            parts[0] = (known, parts[0][1][start:])
+        else:
+            start = 0  # Rotated away, or removed by hand: go on with the oldest that is left.
+        # A line whose end is not written yet, maybe into the next file, is read the next time.
+        whole = b"".join(content for _inode, content in parts).rpartition(b"\n")
+        left = len(whole[0]) + len(whole[1])
+        for inode, content in parts:
+            cursor = f"{inode}:{start + min(left, len(content))}"
+            if left <= len(content):
+                break
+            left, start = left - len(content), 0
+        return lines_of((whole[0] + whole[1]).decode("utf-8", "replace")), cursor
+
+    @staticmethod
+    def _last(text: bytes, count: int) -> list[str]:
+        # The file's last line may lack its end, and what a program said before it died matters.
+        return lines_of(text.decode("utf-8", "replace"))[-count:] if count else []
+
+
+def log_of(manager: Systemd | Supervisor) -> JournalLog | FileLog:
+    """The log that MANAGER keeps for its service."""
+    return JournalLog(manager) if isinstance(manager, Systemd) else FileLog(manager)

@@ -1,0 +1,116 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: native_status
+short_description: Say what is there of a service of the engine C(native)
+version_added: 0.1.0
+description:
+  - Looks at programs, configuration, data, process, port and health of a service, and at what starts it.
+  - Whatever state they are in, it does not fail, and says what it found and what to do, one sentence each.
+author:
+  - The mlops.stack contributors (@mlops-stack)
+options:
+  name:
+    description: The service. Its unit is C(mlops-stack-<name>.service).
+    type: str
+    required: true
+  directory:
+    description: The folder of the service, with its virtual environments and its configuration.
+    type: path
+    required: true
+  manager:
+    description: What runs the service.
+    type: str
+    choices: [systemd, supervisor]
+    required: true
+  program:
+    description: What is run, C(<directory>/venvs/<version>/bin/python).
+    type: path
+    required: true
+  files:
+    description: The files that a deployment writes.
+    type: list
+    elements: path
+    default: []
+  data:
+    description: The folders of the service's data.
+    type: list
+    elements: path
+    default: []
+  health_url:
+    description: A URL with a port on this host that answers 200 while the service is healthy. Certificates are not checked.
+    type: str
+    required: true
+  health_timeout:
+    description: How long the service may take to answer after a start, in seconds.
+    type: int
+    default: 180
+attributes:
+  check_mode:
+    description: It only looks.
+    support: full
+  diff_mode:
+    description: It only looks.
+    support: none
+  idempotent:
+    description: It only looks.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look at MLflow
+  mlops.stack.native_status:
+    name: mlflow
+    directory: /opt/mlops-stack/mlflow
+    manager: systemd
+    program: /opt/mlops-stack/mlflow/venvs/3.17.2/bin/python
+    data: [/var/lib/mlops-stack/mlflow]
+    health_url: http://127.0.0.1:5000/health
+"""
+
+RETURN = r"""
+state:
+  description: V(healthy), V(starting), V(not healthy), V(not running) or V(not deployed).
+  returned: success
+  type: str
+  sample: not running
+findings:
+  description: What was found, and what to do about it. Empty when all is well.
+  returned: success
+  type: list
+  elements: str
+  sample: ["It is stopped: make start starts it."]
+pid:
+  description: The main process, 0 when there is none.
+  returned: success
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.stack.plugins.module_utils.service_managers import MANAGERS
+from ansible_collections.mlops.stack.plugins.module_utils.service_status import Status
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "directory": {"type": "path", "required": True},
+            "manager": {"type": "str", "choices": sorted(MANAGERS), "required": True},
+            "program": {"type": "path", "required": True},
+            "files": {"type": "list", "elements": "path", "default": []},
+            "data": {"type": "list", "elements": "path", "default": []},
+            "health_url": {"type": "str", "required": True},
+            "health_timeout": {"type": "int", "default": 180},
+        },
+        supports_check_mode=True,
+    )
+    status = Status(module.params).look()
+    module.exit_json(changed=False, state=status.state, findings=status.findings, pid=status.pid)
+
+
+if __name__ == "__main__":
+    main()

@@ -321,8 +321,9 @@ def converge(environment, module):
         lines = environment.install(dry_run=True)
         if module.check_mode or not lines:
             return lines
-    marker, complete = module.params["marker"], os.path.join(environment.path, COMPLETE)
-    for path in (marker, complete):
+    # What runs now runs in this environment, or in that of another version, which is left alone.
+    marker = module.params["marker"] if os.path.lexists(environment.path) else None
+    for path in (marker, os.path.join(environment.path, COMPLETE)):
         if path and os.path.exists(path):
             os.unlink(path)
     if not sound:

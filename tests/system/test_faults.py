@@ -143,7 +143,7 @@ def test_a_clock_that_is_off(harness, deployed, shift):
     if not shutil.which("faketime"):
         pytest.skip("needs the Debian package faketime, which .ci/run installs")
     library = subprocess.run(
-        ["faketime", shift, "printenv", "LD_PRELOAD"], capture_output=True, text=True, check=True
+        ["faketime", "-f", shift, "printenv", "LD_PRELOAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
     harness.prepare_setting()
     kept, deployed.env = deployed.env, {**deployed.env, "LD_PRELOAD": library, "FAKETIME": shift}

@@ -94,7 +94,8 @@ class FileLog:
         left = len(whole[0]) + len(whole[1])
         for inode, content in parts:
             cursor = f"{inode}:{start + min(left, len(content))}"
-            if left <= len(content):
+            # What was read to its end is left for the next: it may be removed, and its inode given to a new file.
+            if left < len(content):
                 break
             left, start = left - len(content), 0
         return lines_of((whole[0] + whole[1]).decode("utf-8", "replace")), cursor

@@ -114,7 +114,8 @@ def test_no_line_is_lost_or_shown_twice(steps):
         for step in steps:
             if step == "look" or (step == "rotate" and rotations == log.keep):
                 shown += log.look()
-                rotations = 0
+                # The beginning of an unfinished line is read with its end, so its file must still be there.
+                rotations = 0 if written.endswith(b"\n") else rotations
             elif step == "rotate":
                 log.rotate()
                 rotations += 1

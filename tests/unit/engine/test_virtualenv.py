@@ -61,7 +61,8 @@ def make(path, *requirements, check=False, **more):
 
 def installed(path, name="tiny"):
     code = f"import {name}; print({name}.version)"
-    command = [f"{path}/bin/python", "-c", code]
+    # Without a compiled copy: of two versions that are unpacked within one second, it would be taken for the other one.
+    command = [f"{path}/bin/python", "-B", "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 

@@ -84,6 +84,7 @@ names:
   sample: [mlflow_admin_password]
 """
 
+import contextlib
 import os
 import secrets as random_secrets
 import stat
@@ -91,6 +92,7 @@ from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.yaml import yaml_load
+from ansible_collections.mlops.stack.plugins.module_utils.processes import is_alive
 from ansible_collections.mlops.stack.plugins.module_utils.secret_files import (
     effective_path,
     existing_secrets,
@@ -196,6 +198,11 @@ def present(plan, directory, names, values):
         plan.do(partial(os.chmod, path, mode), f"{path} (open to others)", f"{path} (for its owner only)")
     for name in sorted(wanted.keys() - stored):
         plan.do(partial(write, directory, secret_path(directory, name), wanted[name]), after=name, name=name)
+    for path in unfinished_files(directory):
+        # Its name ends with the process that writes it: one that is gone was killed.
+        writer = path.rpartition("+")[2]
+        if not (writer.isdigit() and is_alive(int(writer))) and os.path.exists(path):
+            plan.do(partial(unlink_all, [path]), f"{os.path.basename(path)} (unfinished)")
 
 
 def pending(plan, directory, names, values):
@@ -228,7 +235,8 @@ def promoted(plan, directory, names, values):
 
 def unlink_all(paths):
     for path in paths:
-        os.unlink(path)
+        with contextlib.suppress(FileNotFoundError):  # A run beside this one was faster.
+            os.unlink(path)
 
 
 def absent(plan, directory, names, values):

@@ -46,6 +46,18 @@ def test_created_once_and_never_changed(tmp_path):
     assert not secrets(store, "a", "b", "c")["changed"]
 
 
+def test_what_a_killed_run_left_behind_goes(tmp_path):
+    secrets(tmp_path, "a")
+    killed, running = tmp_path / "a+4194999", tmp_path / f"b+{os.getpid()}"  # No process has such a number.
+    for path in (killed, running):
+        path.write_text("half a sec")
+    planned = secrets(tmp_path, "a", check=True)
+    assert killed.exists() and planned["diff"]["before"] == "a+4194999 (unfinished)\n"
+    assert secrets(tmp_path, "a")["diff"] == planned["diff"]
+    assert not killed.exists() and running.exists()
+    assert not secrets(tmp_path, "a")["changed"]
+
+
 def test_absent(tmp_path):
     store = tmp_path / "store"
     secrets(store, "a", "b", "foreign")

@@ -12,13 +12,19 @@ play = .venv/bin/ansible-playbook -i $(inventory) $(if $(CHECK),--check --diff) 
 # An inventory that needs more than ansible-core says so in its own requirements.yml.
 needs := $(wildcard $(inventory)/requirements.yml)
 
-.PHONY: help collections deploy verify status start stop restart destroy lint test test-all clean
+.PHONY: help collections deploy access access_dump verify status start stop restart destroy lint test test-all clean
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-26s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_ -]+:.*## / {printf "  make %-26s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deploy: .venv/installed $(if $(needs),collections) ## Deploy the stack (INVENTORY=local CHECK=yes ARGS="-e mlflow_port=5001")
 	@$(play) site.yml
+
+access: .venv/installed ## Bring users, roles, permissions, experiments and models to MLflow, and nothing else (CHECK=yes)
+	@$(play) playbooks/access.yml
+
+access_dump: .venv/installed ## Write what MLflow has as a group_vars file (ARGS="-e mlflow_access_file=…")
+	@$(play) playbooks/access_dump.yml
 
 verify: .venv/installed ## Use what was deployed with the real MLflow client
 	@$(play) playbooks/verify.yml

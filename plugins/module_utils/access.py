@@ -90,6 +90,10 @@ def converge(api: Any, declared: Sequence[User | Role], options: Options) -> dic
     current = api.users(_scope(users, roles, options.policy))
     if not options.may_create:
         users, current = _without_strangers(api, users, current)
+    if isinstance(api, EmptyApi) and options.planned_resources is None:
+        # Nothing is known of what there is: nobody who is only named as a member is missed.
+        members = {name for role in roles for name in role.members or ()} - {user.name for user in users}
+        current = {**dict.fromkeys(members, UserState(admin=False)), **current}
     roles_api, current_roles = None, None
     if options.with_roles:
         roles_api = EmptyRoles() if isinstance(api, EmptyApi) else RolesApi(api.client, api.version)

@@ -107,7 +107,12 @@ def test_life_of_a_role(run, call):
     team["permissions"][1] = {**grant("registered_model", "*", None), "state": "absent"}
     team["members"] = ["gus"]
     done = matrix(run, roles=[team])
-    assert actions(done) == [("describe_role", "growth"), ("unassign", "growth"), ("change", "growth"), ("revoke", "growth")]
+    assert actions(done) == [
+        ("describe_role", "growth"),
+        ("unassign", "growth"),
+        ("change", "growth"),
+        ("revoke", "growth"),
+    ]
     assert done["diff"]["before"]["roles"]["growth"] == {
         "description": "The growth team",
         "members": ["gina", "gus"],
@@ -130,7 +135,10 @@ def test_life_of_a_role(run, call):
 def test_workspaces_have_roles_and_grants_of_their_own(run, call, team_a):
     declared = {
         "users": [user("wim", grant("experiment", "churn", "EDIT"))],
-        "roles": [{"name": "user", "members": ["wim"]}, {"name": "guests", "permissions": [grant("workspace", "*", "USE")]}],
+        "roles": [
+            {"name": "user", "members": ["wim"]},
+            {"name": "guests", "permissions": [grant("workspace", "*", "USE")]},
+        ],
     }
     done = matrix(run, workspace="team-a", **declared)
     assert actions(done) == [
@@ -180,7 +188,9 @@ def test_every_kind_of_resource_by_name(run, call, server):
         '{"name": "is it/good", "mlflow_version": "3.17.2", "serialization_version": 1,'
         ' "instructions_judge_pydantic_data": {"instructions": "{{ inputs }}", "model": "openai:/gpt-4o"}}'
     )
-    call("POST", "/api/3.0/mlflow/scorers/register", experiment_id=experiment, name="is it/good", serialized_scorer=judge)
+    call(
+        "POST", "/api/3.0/mlflow/scorers/register", experiment_id=experiment, name="is it/good", serialized_scorer=judge
+    )
     tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
     call("POST", "/api/2.0/mlflow/registered-models/create", name="greeting", tags=tags)
     run("mlflow_registered_model", name="plain")

@@ -75,9 +75,15 @@ class MlflowServer:
             if self.process.poll() is not None:
                 break
             # /health answers 200, and is exempt from both authentication and the check of the Host header.
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
-                if answer.status == 200:
+            try:
+                with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
+                    if answer.status == 200:
+                        return self
+            except urllib.error.HTTPError as answer:
+                if answer.code == 401:  # under a prefix, older versions want a login here, too
                     return self
+            except OSError:
+                pass
             time.sleep(0.2)
         tail = self.log.read_text(errors="replace")[-3000:]
         raise RuntimeError(f"MLflow {self.version} did not start within {START_SECONDS} s:\n{tail}")

@@ -23,7 +23,7 @@ BAD = {
     "not a list": ("alice", ["users must be a list of entries, each with its keys; it is a string"]),
     "a dict": ({"name": "x"}, ["users must be a list of entries, each with its keys; it is a dictionary"]),
     "entry is a string": (["alice"], [f"users[0] must have keys ({KEYS}); it is a string"]),
-    "entry is null": ([None], [f"users[0] must have keys ({KEYS}); it is of another type"]),
+    "entry is null": ([None], [f"users[0] must have keys ({KEYS}); it is empty"]),
     "no name": ([{"password": PASSWORD}], ["users[0]: name is missing"]),
     "null name": ([user(name=None)], ["users[0]: name is missing"]),
     "misspelt key": (
@@ -36,7 +36,7 @@ BAD = {
         [user(name=True)],
         ["users[0] (True): name must be a string, and is a boolean: put it in quotes"],
     ),
-    "name is a list": ([user(name=["a"])], ["users[0]: name must be a string, and is a list: put it in quotes"]),
+    "name is a list": ([user(name=["a"])], ["users[0]: name must be a string, and is a list"]),
     "empty name": ([user(name="")], ["users[0]: name must not be empty, nor begin or end with a space"]),
     "name with a space at its end": (
         [user(name="bob ")],
@@ -53,7 +53,7 @@ BAD = {
             " routes"
         ],
     ),
-    "long name": ([user(name="x" * 256)], [f"users[0] ({'x' * 256}): name has 256 characters; MLflow allows 255"]),
+    "long name": ([user(name="x" * 256)], [f"users[0] ({'x' * 57}...): name has 256 characters; MLflow allows 255"]),
     "short password": ([user(password="hunter2")], ["users[0] (alice): password must have at least 12 characters"]),
     "empty password": ([user(password="")], ["users[0] (alice): password must have at least 12 characters"]),
     "eleven characters and a newline": (

@@ -35,9 +35,7 @@ DESIRED = st.lists(
     ),
     unique_by=lambda user: user.name,
 )
-POLICIES = st.builds(
-    Policy, st.just("admin"), st.booleans(), st.booleans(), st.lists(NAMES, max_size=2), st.booleans()
-)
+POLICIES = st.builds(Policy, st.just("admin"), st.booleans(), st.booleans(), st.lists(NAMES, max_size=2), st.booleans())
 
 
 def carry_out(current, todo):

@@ -230,3 +230,12 @@ def test_members_on_3_12_are_asked_for_role_by_role(script):
     everything = grant("*", "EDIT")
     result = access(roles=[{**TEAM, "permissions": [everything]}])
     assert (result["failed"], result["changed"]) == (False, False), result
+
+
+def test_a_server_to_come_knows_only_who_is_declared():
+    """Without planned_resources, nothing is known of what there is: neither resources nor users are missed."""
+    role = [{**TEAM, "permissions": [grant("*", "EDIT")]}]
+    result = access(check=True, roles=role, assume_empty="3.17.2")
+    assert [a["action"] for a in result["actions"]] == ["create_role", "grant", "assign"]
+    result = access(check=True, roles=role, assume_empty="3.17.2", planned_resources={})
+    assert result["msg"].startswith("roles[0] (team): members[0]: user 'bob' does not exist; declare it in users")

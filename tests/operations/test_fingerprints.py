@@ -76,7 +76,11 @@ def test_a_value_that_somebody_set_himself_is_a_change(first):
 
 
 def test_an_admin_password_that_was_changed_by_hand_is_found(first):
-    body = {"username": "admin", "password": "changed-by-hand-in-the-pages"}
+    body = {
+        "username": "admin",
+        "password": "changed-by-hand-in-the-pages",
+        "current_password": first.secret("mlflow_admin_password"),
+    }
     assert first.request("/api/2.0/mlflow/users/update-password", body, method="PATCH")[0] == 200
     first.request("/api/2.0/mlflow/users/get?username=admin", password=body["password"])
     assert "-another password\n" in first.deploy("--diff").ok().out

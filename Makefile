@@ -13,7 +13,7 @@ play = .venv/bin/ansible-playbook -i $(inventory) $(if $(CHECK),--check --diff) 
 # An inventory that needs more than ansible-core says so in its own requirements.yml.
 needs := $(wildcard $(inventory)/requirements.yml)
 
-.PHONY: help collections deploy verify status logs start stop restart destroy teardown credentials passwd \
+.PHONY: help collections deploy access access_dump verify status logs start stop restart destroy teardown credentials passwd \
   secrets_export secrets_import init_inventory lint test test-all clean
 
 help: ## Show what there is
@@ -21,6 +21,12 @@ help: ## Show what there is
 
 deploy: .venv/installed $(if $(needs),collections) ## Deploy the stack (INVENTORY=local CHECK=yes ARGS="-e mlflow_port=5001")
 	@$(play) site.yml
+
+access: .venv/installed ## Bring users, roles, permissions, experiments and models to MLflow, and nothing else (CHECK=yes)
+	@$(play) playbooks/access.yml
+
+access_dump: .venv/installed ## Write what MLflow has as a group_vars file (ARGS="-e mlflow_access_file=…")
+	@$(play) playbooks/access_dump.yml
 
 verify: .venv/installed ## Use what was deployed with the real MLflow client
 	@$(play) playbooks/verify.yml

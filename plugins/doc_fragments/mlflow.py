@@ -41,6 +41,13 @@ options:
         for each request, because it checks a password hash each time.
     type: float
     default: 30
+  workspace:
+    description:
+      - Workspace that experiments, models, roles and permissions belong to, on a server that runs with
+        C(--enable-workspaces) (3.10 and newer). It must exist. Without it, the workspace C(default) is meant.
+      - Users belong to no workspace. Each has permissions of its own in each workspace.
+      - If not set, the environment variable E(MLFLOW_WORKSPACE) is used.
+    type: str
   assume_empty:
     description:
       - MLflow version, such as V(3.17.2), of a server that does not exist yet.
@@ -52,7 +59,60 @@ options:
 requirements:
   - requests (Python library; not with O(assume_empty))
 notes:
-  - Manages MLflow 3.13 and newer; tried with 3.17.2.
+  - Manages MLflow 2.22 and newer, tried with 2.22.5, 3.4.0, 3.9.0, 3.10.0, 3.12.0, 3.13.0, 3.16.1 and 3.17.2. What a
+    version does not have is an error that says so, before anything is changed.
+  - From MLflow 3.12 on, C(auth_cache_ttl_seconds) in the server's C(basic_auth.ini) lets an old password and a deleted
+    user in for that many seconds on workers other than the one that made the change. What the modules report is never
+    taken from such a cache.
   - Every request makes the server check a password hash, which takes about 0.1 s of computing. The modules send few
     of them, and C(auth_cache_ttl_seconds) in the server's C(basic_auth.ini) makes each much cheaper.
+"""
+
+    # What an earlier task of the same run creates.
+    PLANNED_RESOURCES = r"""
+options:
+  planned_resources:
+    description:
+      - Names of resources that an earlier task of the same run creates, for each resource type.
+      - In check mode, a missing resource that is listed here is not an error.
+      - With O(assume_empty), a resource that is not listed here is an error; without this option, existence is then
+        not checked.
+    type: dict
+    suboptions:
+      experiment:
+        description: Names of resources of type V(experiment).
+        type: list
+        elements: str
+      registered_model:
+        description: Names of resources of type V(registered_model).
+        type: list
+        elements: str
+      prompt:
+        description: Names of resources of type V(prompt).
+        type: list
+        elements: str
+      scorer:
+        description: Names of resources of type V(scorer).
+        type: list
+        elements: str
+      gateway_secret:
+        description: Names of resources of type V(gateway_secret).
+        type: list
+        elements: str
+      gateway_endpoint:
+        description: Names of resources of type V(gateway_endpoint).
+        type: list
+        elements: str
+      gateway_model_definition:
+        description: Names of resources of type V(gateway_model_definition).
+        type: list
+        elements: str
+      mcp_server:
+        description: Names of resources of type V(mcp_server).
+        type: list
+        elements: str
+      skill:
+        description: Names of resources of type V(skill).
+        type: list
+        elements: str
 """

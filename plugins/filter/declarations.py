@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from ansible_collections.mlops.stack.plugins.module_utils import access, objects
-from ansible_collections.mlops.stack.plugins.module_utils.api import EmptyApi
+from ansible_collections.mlops.stack.plugins.module_utils.api_empty import EmptyApi
 from ansible_collections.mlops.stack.plugins.module_utils.client import MlflowError
-from ansible_collections.mlops.stack.plugins.module_utils.declaration import parse_access
+from ansible_collections.mlops.stack.plugins.module_utils.declaration_roles import parse_access
 from ansible_collections.mlops.stack.plugins.module_utils.reconcile import Policy
 
 
@@ -81,24 +81,27 @@ def verification_plan(users: list, default_permission: str) -> dict:
     return plan
 
 
-def declaration_problems(declared: dict, version: str, admin: str, planned: dict | None = None) -> list:
+def declaration_problems(declared: dict, version: str | None, admin: str, planned: dict | None = None) -> list:
     """What the modules would say of the declarations on an empty server of this VERSION, without running them.
 
-    :arg declared: the lists `users`, `experiments` and `registered_models`.
+    :arg declared: the lists `users`, `roles`, `experiments` and `registered_models`, and the policies on what is unlisted.
+    :arg version: none where it is not known; then only what is wrong on any version is found.
     :arg planned: resources that will exist, by type; where it is not given, existence is not judged.
     """
-    users, problems = parse_access({"users": declared["users"]})
+    access_entries, problems = parse_access(declared)
     experiments, wrong = objects.parse({"experiments": declared["experiments"]}, objects.EXPERIMENT_SPEC, "experiments")
     models, also_wrong = objects.parse({"models": declared["registered_models"]}, objects.MODEL_SPEC, "models")
     problems = problems + wrong + also_wrong
-    if problems:
+    if problems or version is None:
         return problems
-    options = access.Options(Policy(admin), True, "on_create", planned, admin_default=False)
+    with_roles = declared.get("roles") is not None
+    policy = Policy(admin, remove_unlisted_users=declared.get("unlisted_users") == "remove")
+    options = access.Options(policy, True, "on_create", planned, admin_default=False, with_roles=with_roles)
     try:
         api = EmptyApi(version, admin, None)
         objects.converge(api, experiments, objects.Experiments, True)
         objects.converge(api, models, objects.Models, True)
-        access.converge(api, users, options)
+        access.converge(api, access_entries, options)
     except MlflowError as error:
         return error.problems
     return []

@@ -7,11 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .api import EmptyApi
+from . import report
+from .api_empty import EmptyApi
+from .api_roles import EmptyRoles, RolesApi
+from .capabilities import policy_problems
 from .client import ApiError, MlflowError, PartialFailureError, UnreachableError
-from .declaration import User, duplicates, version_problems
-from .reconcile import Action, DesiredUser, Key, Plan, Policy, UserState, plan
-from .resources import Names, lookup, unknown
+from .declaration import Permission, User, version_problems
+from .declaration_roles import Role, role_version_problems
+from .entries import duplicates
+from .naming import Naming
+from .order import DENIALS, gives, lifts
+from .parallel import carry_out, workers
+from .reconcile import Action, DesiredUser, Key, Plan, Policy, UserState
+from .reconcile_roles import DesiredRole, plan_access
+from .resources import Scope
 
 _VERBS = {
     "create_user": "create",
@@ -22,7 +31,14 @@ _VERBS = {
     "change": "change to",
     "revoke": "revoke",
     "delete_user": "delete",
+    "create_role": "create",
+    "describe_role": "describe",
+    "assign": "give to",
+    "unassign": "take from",
+    "delete_role": "delete",
 }
+# MLflow puts these into each workspace that is created (MLFLOW_RBAC_SEED_DEFAULT_ROLES).
+_SEEDED_ROLES = ("admin", "user")
 
 
 @dataclass(frozen=True)
@@ -38,47 +54,105 @@ class Options:
     planned_resources: Mapping[str, Sequence[str]] | None = None
     admin_default: bool | None = None
     may_create: bool = True
+    with_roles: bool = False
+    concurrency: int = 1
 
 
 def options_of(module: Any, **more: Any) -> Options:
     """The options of a run, from a module's parameters."""
     p = module.params
+    unlisted_permissions = p.get("unlisted_permissions") or "keep"
     policy = Policy(
         p["login_user"],
         p.get("unlisted_users") == "remove",
-        p.get("unlisted_permissions") == "remove",
+        unlisted_permissions != "keep",
         tuple(p.get("protected_users") or ()),
+        unlisted_permissions == "remove_all",
+        p.get("unlisted_roles") == "remove",
+        _SEEDED_ROLES if p.get("workspace") else (),
     )
+    more.setdefault("with_roles", p.get("roles") is not None)
+    more.setdefault("concurrency", p.get("concurrency") or 1)
     return Options(policy, module.check_mode, p.get("update_password") or "always", p.get("planned_resources"), **more)
 
 
-def converge(api: Any, users: Sequence[User], options: Options) -> dict:
+def converge(api: Any, declared: Sequence[User | Role], options: Options) -> dict:
     """Hold the server to the declaration, and return what the module returns.
 
     :raises MlflowError: nothing was changed. :raises PartialFailureError: some changes were made, others failed.
     """
-    problems = version_problems(users, api.version)
+    users = [entry for entry in declared if isinstance(entry, User)]
+    roles = [entry for entry in declared if isinstance(entry, Role)]
+    problems = policy_problems(api.version, options.policy.remove_unlisted_users)
+    problems += version_problems(users, api.version) + role_version_problems(roles, api.version)
     if problems:
         raise MlflowError(*problems)
-    current = api.users()
+    current = api.users(_scope(users, roles, options.policy))
     if not options.may_create:
         users, current = _without_strangers(api, users, current)
-    names = _Names(api, users, current, options)
+    if isinstance(api, EmptyApi) and options.planned_resources is None:
+        # Nothing is known of what there is: nobody who is only named as a member is missed.
+        members = {name for role in roles for name in role.members or ()} - {user.name for user in users}
+        current = {**dict.fromkeys(members, UserState(admin=False)), **current}
+    roles_api, current_roles = None, None
+    if options.with_roles:
+        roles_api = EmptyRoles() if isinstance(api, EmptyApi) else RolesApi(api.client, api.version)
+        current_roles = roles_api.roles(current)
+    names = Naming(
+        api,
+        _declared_permissions(users, roles),
+        _keys_to_show(users, roles, current, current_roles or {}, options.policy),
+        options.planned_resources,
+        options.check_mode,
+    )
     desired = [_desired(user, names, options, problems) for user in users]
+    desired_roles = [_desired_role(role, names, problems) for role in roles]
     # Passwords do not matter for what is refused, and are only tried when the rest is sound: each try costs the server
     # half a second of computing.
-    problems += plan(current, desired, options.policy).refusals
+    problems += plan_access(current, desired, options.policy, current_roles, desired_roles).refusals
     if problems:
         raise MlflowError(*problems)
     if options.update_password == "always":  # noqa: S105 - the name of a policy
-        desired = [_with_password(api, user, current) for user in desired]
-    todo = plan(current, desired, options.policy)
+        with workers(options.concurrency) as each:
+            desired = each(lambda user: _with_password(api, user, current), desired)
+    todo = plan_access(current, desired, options.policy, current_roles, desired_roles)
     if options.check_mode:
-        return _result(api, todo, names, todo.actions)
-    done, errors = _apply(api, todo, names)
+        return report.result(api.version, todo, names, todo.actions, options.with_roles)
+    done, errors, halfway = _apply(api, roles_api, todo, names, options.concurrency)
+    shown = report.result(api.version, todo, names, done, options.with_roles)
     if errors:
-        raise PartialFailureError(_partial_result(_result(api, todo, names, done), todo, done), *errors)
-    return _result(api, todo, names, done)
+        result = {**report.partial(shown, todo, done), "changed": bool(done) or halfway}
+        raise PartialFailureError(result, *errors)
+    return shown
+
+
+def _declared_permissions(users: Sequence[User], roles: Sequence[Role]) -> list[Permission]:
+    return [p for entry in (*users, *roles) if entry.state == "present" for p in entry.permissions or ()]
+
+
+def _keys_to_show(
+    users: Sequence[User], roles: Sequence[Role], current: Mapping, current_roles: Mapping, policy: Policy
+) -> list[Key]:
+    """The current grants that the result or the diff may tell of."""
+    listed = set(current) if policy.remove_unlisted_users else {user.name for user in users} & set(current)
+    named = {role.name for role in roles} & set(current_roles)
+    if policy.remove_unlisted_roles:
+        named = set(current_roles)
+    holders = [*(current[name] for name in listed), *(current_roles[name] for name in named)]
+    return [key for holder in holders for key in holder.grants]
+
+
+def _scope(users: Sequence[User], roles: Sequence[Role], policy: Policy) -> Scope:
+    """What the run wants to know: of users who lose what is not declared, everything; of members, that they exist."""
+    wanted = {
+        user.name: {(p.resource_type, p.resource) for p in user.permissions}
+        if user.state == "present" and not policy.remove_unlisted_permissions
+        else None
+        for user in users
+    }
+    for name in (name for role in roles if role.state == "present" for name in role.members or ()):
+        wanted.setdefault(name, set())
+    return Scope(wanted, everybody=policy.remove_unlisted_users)
 
 
 def _without_strangers(api: Any, users: Sequence[User], current: dict) -> tuple[list[User], dict]:
@@ -91,10 +165,25 @@ def _without_strangers(api: Any, users: Sequence[User], current: dict) -> tuple[
     return [user for user in users if user.name in current], current
 
 
-def _desired(user: User, names: _Names, options: Options, problems: list[str]) -> DesiredUser:
+def _desired(user: User, names: Naming, options: Options, problems: list[str]) -> DesiredUser:
+    grants = _wanted_grants(user, names, problems) if user.state == "present" else {}
+    admin = user.admin
+    if admin is None and not options.policy.protects(user.name):
+        admin = options.admin_default
+    return DesiredUser(user.name, user.where, user.state, admin, user.password, None, grants)
+
+
+def _desired_role(role: Role, names: Naming, problems: list[str]) -> DesiredRole:
+    if role.state == "absent":
+        return DesiredRole(role.name, role.where, role.state)
+    grants = None if role.permissions is None else _wanted_grants(role, names, problems)
+    return DesiredRole(role.name, role.where, role.state, role.description, grants, role.members)
+
+
+def _wanted_grants(holder: User | Role, names: Naming, problems: list[str]) -> dict[Key, str | None]:
     grants: dict[Key, str | None] = {}
     places = []
-    for permission in user.permissions if user.state == "present" else ():
+    for permission in holder.permissions or ():
         if permission.state == "absent":
             resource_id, problem = names.id_if_any(permission.resource_type, permission.resource), None
         else:
@@ -106,11 +195,8 @@ def _desired(user: User, names: _Names, options: Options, problems: list[str]) -
         grants[key] = permission.permission if permission.state == "present" else None
         places.append((permission.place, names.title(key)))
     # The same experiment once by name and once by id.
-    problems += duplicates(places, "declare it once", user.where)
-    admin = user.admin
-    if admin is None and not options.policy.protects(user.name):
-        admin = options.admin_default
-    return DesiredUser(user.name, user.where, user.state, admin, user.password, None, grants)
+    problems += duplicates(places, "declare it once", holder.where)
+    return grants
 
 
 def _with_password(api: Any, user: DesiredUser, current: Mapping) -> DesiredUser:
@@ -119,83 +205,61 @@ def _with_password(api: Any, user: DesiredUser, current: Mapping) -> DesiredUser
     return replace(user, password_right=api.password_is(user.name, user.password))
 
 
-class _Names:
-    """Ids of the declared resources, and names for the ids in current grants."""
-
-    def __init__(self, api: Any, users: Sequence[User], current: Mapping[str, UserState], options: Options) -> None:
-        self._planned = options.planned_resources
-        self._check_mode = options.check_mode
-        self._empty = isinstance(api, EmptyApi)
-        wanted: dict[str, set[str]] = {}
-        for permission in (p for user in users if user.state == "present" for p in user.permissions):
-            wanted.setdefault(permission.resource_type, set()).add(permission.resource)
-        shown: dict[str, set[str]] = {}
-        listed = set(current) if options.policy.remove_unlisted_users else {user.name for user in users}
-        for kind, resource_id in (key for name in listed & set(current) for key in current[name].grants):
-            shown.setdefault(kind, set()).add(resource_id)
-        self._types: dict[str, Names] = {}
-        for kind in sorted({*wanted, *shown}):
-            if self._empty:
-                self._types[kind] = api.names(kind)
-            else:
-                self._types[kind] = lookup(api.client, kind, wanted.get(kind, set()), shown.get(kind, set()))
-
-    def resolve(self, kind: str, name: str) -> tuple[str, str | None]:
-        """The id of a declared resource, or the sentence why it has none."""
-        names = self._types[kind]
-        problem = names.dead.get(name)
-        if name == "*":
-            return "*", None
-        if name in names.ids and not problem:
-            return names.ids[name], None
-        planned = self._planned or {}
-        if self._check_mode and (name in (planned.get(kind) or ()) or (self._empty and self._planned is None)):
-            # It has no id yet; this one is never sent, because check mode writes nothing.
-            names.labels[f"planned {name}"] = name
-            return f"planned {name}", None
-        return "", problem or unknown(kind, name)
-
-    def id_if_any(self, kind: str, name: str) -> str:
-        """The id under which there may be a grant to revoke: grants outlive what they are about."""
-        return self._types[kind].ids.get(name, name)
-
-    def label(self, key: Key) -> str:
-        kind, resource_id = key
-        names = self._types.get(kind)
-        return names.labels.get(resource_id, resource_id) if names else resource_id
-
-    def title(self, key: Key) -> str:
-        return f"{key[0]} {self.label(key)}"
-
-
-def _apply(api: Any, todo: Plan, names: _Names) -> tuple[list[Action], list[str]]:
-    """Carry out the plan. An object that fails is named, and the others go on."""
-    done: list[Action] = []
-    errors: list[str] = []
+def _apply(
+    api: Any, roles_api: Any, todo: Plan, names: Naming, concurrency: int
+) -> tuple[list[Action], list[str], bool]:
+    """Carry out the plan. An object that fails is named, and the others go on. Returns both in the plan's order, and
+    whether something that failed was done in part."""
+    done: dict[int, Action] = {}
+    errors: dict[int, str] = {}
     not_created: set[str] = set()
-    for number, action in enumerate(todo.actions):
-        if action.user in not_created:
-            continue
+    not_denied: set[str] = set()
+    halfway: list[str] = []
+
+    def attempt(number: int) -> None:
+        action = todo.actions[number]
+        holder = action.role or action.user
+        if action.user in not_created or action.role in not_created:
+            return
+        if not_denied and (lifts(action) or (holder in not_denied and gives(action))):
+            errors[number] = f"{_title(action, names)}: not done, because what should keep users out could not be set"
+            return
         try:
-            _write(api, action)
-        except UnreachableError as error:
-            errors.append(f"{error}; {len(todo.actions) - number} of {len(todo.actions)} changes were not made")
-            break
+            _write(api, roles_api, action)
         except MlflowError as error:
-            errors.append(f"{_title(action, names)}: {error}")
-            if action.action == "create_user":
-                not_created.add(action.user)
-            continue
-        done.append(action)
-    return done, errors
+            part = " (some permissions are already taken away)" if error.changed else ""
+            halfway.extend([part] if part else [])
+            if isinstance(error, UnreachableError):
+                raise
+            errors[number] = f"{_title(action, names)}{part}: {error}"
+            if action.action in ("create_user", "create_role"):
+                not_created.add(holder)
+            if action.permission in DENIALS:
+                not_denied.add(holder)
+        else:
+            done[number] = action
+
+    try:
+        carry_out(todo.actions, attempt, concurrency, api.client.user)
+    except UnreachableError as error:
+        total = len(todo.actions)
+        errors[total] = f"{error}; {total - len(done) - len(errors)} of {total} changes were not made"
+    return [done[number] for number in sorted(done)], [errors[number] for number in sorted(errors)], bool(halfway)
 
 
-def _title(action: Action, names: _Names) -> str:
+def _title(action: Action, names: Naming) -> str:
     what = " ".join(part for part in (_VERBS[action.action], action.permission) if part)
-    return f"user {action.user!r}: {what}" + (f" on {names.title(action.key)}" if action.key else "")
+    if action.key:
+        what += f" on {names.title(action.key)}"
+    if not action.role:
+        return f"user {action.user!r}: {what}"
+    return f"role {action.role!r}: {what}" + (f" user {action.user!r}" if action.user else "")
 
 
-def _write(api: Any, action: Action) -> None:
+def _write(api: Any, roles_api: Any, action: Action) -> None:
+    if action.role:
+        roles_api.write(action)
+        return
     try:
         _CALLS[action.action](api, action)
     except ApiError as error:
@@ -208,7 +272,7 @@ def _write(api: Any, action: Action) -> None:
 
 def _write_again(api: Any, action: Action, error: ApiError) -> None:
     """Somebody else changed this object after it was read: look once more, and do what is still to be done."""
-    user = api.users().get(action.user)
+    user = api.users(Scope({action.user: None})).get(action.user)
     if user is None:
         raise error
     if action.action == "create_user":
@@ -218,7 +282,7 @@ def _write_again(api: Any, action: Action, error: ApiError) -> None:
         if row is None:
             api.grant(action.user, *action.key, action.permission)
         elif row.permission != action.permission:
-            api.change(row.id, action.permission)
+            api.change(action.user, *action.key, action.permission, row.id)
     else:
         raise error
 
@@ -229,59 +293,7 @@ _CALLS = {
     "demote": lambda api, a: api.set_admin(a.user, False),
     "update_password": lambda api, a: api.set_password(a.user, a.password),
     "grant": lambda api, a: api.grant(a.user, *a.key, a.permission),
-    "change": lambda api, a: api.change(a.grant_id, a.permission),
+    "change": lambda api, a: api.change(a.user, *a.key, a.permission, a.grant_id),
     "revoke": lambda api, a: api.revoke(a.user, *a.key),
     "delete_user": lambda api, a: api.delete_user(a.user),
 }
-
-
-def _result(api: Any, todo: Plan, names: _Names, actions: Sequence[Action]) -> dict:
-    return {
-        "changed": bool(actions),
-        "actions": [_shown_action(action, names) for action in actions],
-        "users": [
-            {"name": name, "admin": user.admin, "state": "present", "permissions": _shown_grants(user, names)}
-            for name, user in sorted(todo.final.items())
-        ],
-        "kept": [
-            {"user": user, "resource_type": key[0], "resource": names.label(key), "permission": permission}
-            for user, key, permission in sorted(todo.kept)
-        ],
-        "server_version": api.version,
-        "diff": {
-            "before": {"users": {name: _shown_lines(lines, names) for name, lines in todo.before.items()}},
-            "after": {"users": {name: _shown_lines(lines, names) for name, lines in todo.after.items()}},
-        },
-    }
-
-
-def _partial_result(result: dict, todo: Plan, done: Sequence[Action]) -> dict:
-    """Of users whose changes were not all made, only the actions are told: the plan is not what they are now."""
-    unfinished = {action.user for action in todo.actions if action not in done}
-    for part in result["diff"].values():
-        part["users"] = {name: lines for name, lines in part["users"].items() if name not in unfinished}
-    return {key: value for key, value in result.items() if key != "users"}
-
-
-def _shown_action(action: Action, names: _Names) -> dict:
-    shown: dict[str, Any] = {"action": action.action, "user": action.user}
-    if action.key:
-        shown["resource_type"], shown["resource"] = action.key[0], names.label(action.key)
-    for key in ("permission", "previous"):
-        if getattr(action, key):
-            shown[key] = getattr(action, key)
-    return shown
-
-
-def _shown_grants(user: UserState, names: _Names) -> list[dict]:
-    rows = [
-        {"resource_type": key[0], "resource": names.label(key), "permission": grant.permission}
-        for key, grant in user.grants.items()
-    ]
-    return sorted(rows, key=lambda row: (row["resource_type"], row["resource"]))
-
-
-def _shown_lines(lines: dict, names: _Names) -> dict:
-    permissions = {names.title(key): level for key, level in lines["permissions"].items()}
-    shown = {key: value for key, value in lines.items() if key != "permissions"}
-    return {**shown, **({"permissions": dict(sorted(permissions.items()))} if permissions else {})}

@@ -1,58 +1,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """MLflow's own calls for users and direct grants: one small class for each generation of the API.
 
-Upstream source: mlflow/server/auth/__init__.py and permissions.py. What differs between versions is in this file only.
+This file has the newest, and the choice. api_legacy has the older ones, api_empty the server that is not built yet.
+Upstream source: mlflow/server/auth/__init__.py and permissions.py.
 """
 
 from __future__ import annotations
 
-from .client import ApiError, Client, MlflowError
-from .connect import check_version, connect, not_admin, parse_version, require_users_api
+from .api_legacy import USERS, Api312, ApiLegacy, cannot_tell
+from .capabilities import UNIFIED, can, parse_version
+from .client import Client, MlflowError
+from .connect import connect, not_admin, require_users_api
 from .reconcile import Grant, UserState
-from .resources import Names
+from .resources import Names, Scope, lookup
 
-USERS = "/api/2.0/mlflow/users"
 PERMISSIONS = "/api/3.0/mlflow/users/permissions"
-
-# Types whose grants name one resource, or all by "*"; the version that brought them.
-NAMED_TYPES = {
-    "experiment": (3, 13),
-    "registered_model": (3, 13),
-    "prompt": (3, 13),
-    "scorer": (3, 13),
-    "gateway_secret": (3, 13),
-    "gateway_endpoint": (3, 13),
-    "gateway_model_definition": (3, 13),
-    "mcp_server": (3, 15),
-    "skill": (3, 18),
-}
-# Types that can only be granted as a whole, by "*", since 3.17.
-WILDCARD_TYPES = (
-    "run",
-    "trace",
-    "assessment",
-    "logged_model",
-    "review_queue",
-    "registered_model_version",
-    "prompt_version",
-    "scorer_version",
-    "mcp_server_version",
-)
-
-
-def resource_types(version: str) -> list[str]:
-    """The resource types on which this version lets users have direct grants."""
-    number = parse_version(version) or ()
-    named = [name for name, since in NAMED_TYPES.items() if number >= since]
-    return named + (list(WILDCARD_TYPES) if number >= (3, 17) else [])
-
-
-def levels(version: str, resource_type: str) -> list[str]:
-    """The levels that can be granted on a type, from the weakest. NO_PERMISSIONS is not among them since 3.13."""
-    found = ["READ", "USE", "EDIT", "MANAGE"]
-    if resource_type == "skill":
-        found.remove("USE")
-    return found + (["DENY"] if (parse_version(version) or ()) >= (3, 17) else [])
 
 
 class Api313:
@@ -62,7 +24,7 @@ class Api313:
         self.client = client
         self.version = version
 
-    def users(self) -> dict[str, UserState]:
+    def users(self, _scope: Scope | None = None) -> dict[str, UserState]:
         """Every user with admin flag and direct grants, in one request.
 
         :raises MlflowError: the server has no such users, or login_user may not see them.
@@ -70,12 +32,17 @@ class Api313:
         reply = self.client.send("GET", f"{USERS}/list")
         if not reply.ok or not isinstance(reply.json, dict):
             require_users_api(self.client, self.version, reply)
-        users = {entry["username"]: _user_state(entry) for entry in reply.json.get("users", [])}
+        workspace = self.client.workspace or "default"
+        users = {entry["username"]: _user_state(entry, workspace) for entry in reply.json.get("users", [])}
         me = users.get(self.client.user or "")
         # From 3.14 every user may list the users, but sees only the own grants.
         if me is None or not me.admin:
             raise MlflowError(not_admin(self.client))
         return users
+
+    def names(self, kind: str, names: set[str], ids: set[str]) -> Names:
+        """Find resources of one type; see resources.lookup."""
+        return lookup(self.client, kind, names, ids)
 
     def create_user(self, name: str, password: str) -> None:
         """Create a user who is no admin: the server ignores is_admin here."""
@@ -114,11 +81,7 @@ class Api313:
             return True
         if reply.status == 400 and "does not match" in reply.message:
             return False
-        error = ApiError("PATCH", f"{USERS}/update-password", reply)
-        raise MlflowError(
-            f"cannot tell whether the password of {name!r} is right: {error};"
-            f" set update_password: on_create to leave the passwords of existing users alone"
-        )
+        raise MlflowError(cannot_tell(name, "PATCH", f"{USERS}/update-password", reply))
 
     def delete_user(self, name: str) -> None:
         self.client.call("DELETE", f"{USERS}/delete", body={"username": name})
@@ -127,7 +90,7 @@ class Api313:
         body = {"username": name, "resource_type": resource_type, "resource_id": resource_id, "permission": permission}
         self.client.call("POST", f"{PERMISSIONS}/grant", body=body)
 
-    def change(self, grant_id: int, permission: str) -> None:
+    def change(self, _name: str, _type: str, _resource_id: str, permission: str, grant_id: int) -> None:
         """Change a grant in place. Revoking and granting again would leave the user without access in between."""
         body = {"role_permission_id": grant_id, "permission": permission}
         self.client.call("PATCH", "/api/3.0/mlflow/roles/permissions/update", body=body)
@@ -137,46 +100,25 @@ class Api313:
         self.client.call("POST", f"{PERMISSIONS}/revoke", body=body)
 
 
-class EmptyApi:
-    """A server that is not built yet (`assume_empty`): its only user is the admin that it will be started with."""
-
-    client = None
-
-    def __init__(self, version: str, login_user: str | None, login_password: str | None) -> None:
-        self.version = check_version(version, "(assume_empty)")
-        self._login_user = login_user
-        self._login_password = login_password
-
-    def users(self) -> dict[str, UserState]:
-        return {self._login_user: UserState(admin=True)} if self._login_user else {}
-
-    def names(self, kind: str) -> Names:
-        """A new server has one resource: the experiment that runs go to by default."""
-        names = Names()
-        if kind == "experiment":
-            names.add("Default", "0")
-            names.ids["0"] = "0"
-        return names
-
-    def password_is(self, name: str, password: str) -> bool:
-        return name == self._login_user and password == self._login_password
-
-
-def open_api(client: Client, passwords: list[str | None]) -> Api313:
+def open_api(client: Client, passwords: list[str | None]) -> Api313 | ApiLegacy:
     """Ask the server what it is, and return the class that speaks its language. :raises MlflowError: see `connect`."""
     version = connect(client, passwords)
-    return Api313(client, version)
+    if (parse_version(version) or ()) >= UNIFIED:
+        return Api313(client, version)
+    return (Api312 if can(version, "roles") else ApiLegacy)(client, version)
 
 
-def _user_state(entry: dict) -> UserState:
-    """An entry of users/list. Only the hidden role of the user in workspace `default` holds direct grants."""
+def _user_state(entry: dict, workspace: str) -> UserState:
+    """An entry of users/list. The hidden role of the user in a workspace holds the direct grants there."""
     hidden = f"__user_{entry['id']}__"
+    roles = [role for role in entry.get("roles", []) if role.get("workspace", "default") == workspace]
     grants = {
         (row["resource_type"], row["resource_pattern"]): Grant(row["permission"], row["id"])
-        for role in entry.get("roles", [])
-        if role["name"] == hidden and role.get("workspace", "default") == "default"
+        for role in roles
+        if role["name"] == hidden
         for row in role.get("permissions", [])
         # Workspace membership is a matter of roles; grant and revoke refuse this type.
         if row["resource_type"] != "workspace"
     }
-    return UserState(bool(entry.get("is_admin")), grants)
+    named = frozenset(role["name"] for role in roles if role["name"] != hidden)
+    return UserState(bool(entry.get("is_admin")), grants, named)

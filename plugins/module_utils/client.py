@@ -7,6 +7,7 @@ of that sentence: up to MLflow 3.17.2 the message of users/create holds the SQL 
 
 from __future__ import annotations
 
+import threading
 import traceback
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,12 @@ except ImportError:  # the module says so, with the name of the library and of t
 
 
 class MlflowError(Exception):
-    """Anything that went wrong; str() of it is one sentence with the remedy. `problems` has one sentence for each."""
+    """Anything that went wrong; str() of it is one sentence with the remedy. `problems` has one sentence for each.
+
+    `changed`: a write that takes several requests was done in part.
+    """
+
+    changed = False
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
@@ -104,12 +110,13 @@ def url_problem(url: str) -> str | None:
 
 
 class Client:
-    """One keep-alive session with the server at `url`.
+    """Keep-alive sessions with the server at `url`, one for each thread that sends.
 
     :arg url: address with scheme, and with the path prefix if the server has one (`mlflow server --static-prefix`).
     :arg user: account for HTTP Basic authentication; None sends no login.
     :arg ca_path: file with the certificates of the authorities to trust; None means those of the system.
     :arg timeout: seconds to wait for a connection, and for each answer.
+    :arg workspace: the workspace that every request is about; None leaves it to the server (`default`).
     """
 
     def __init__(
@@ -120,26 +127,25 @@ class Client:
         ca_path: str | None = None,
         validate_certs: bool = True,
         timeout: float = 30,
+        workspace: str | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        # What /api/… is appended to. Another address than `url` where connect() finds it so.
+        self.api_url = self.url
         self.user = user
         self.password = password
+        self.workspace = workspace
         self._timeout = timeout
         # Given with each request: as an attribute of the session it would lose against $REQUESTS_CA_BUNDLE.
         self._verify = (ca_path or True) if validate_certs else False
-        self._session = requests.Session()
-        # A connection that could not be opened carried no request, so urllib3 may open it again for any method.
-        # What was sent is only repeated for GET.
-        retry = Retry(
-            total=3,
-            backoff_factor=0.2,
-            allowed_methods=frozenset({"GET"}),
-            status_forcelist=(502, 503, 504),
-            raise_on_status=False,
-            respect_retry_after_header=False,
-        )
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+        # requests does not promise that threads may share a session: each has its own, with its own connection.
+        self._threads = threading.local()
+
+    @property
+    def _session(self) -> requests.Session:
+        if not hasattr(self._threads, "session"):
+            self._threads.session = _new_session()
+        return self._threads.session
 
     def send(
         self,
@@ -156,13 +162,14 @@ class Client:
         """
         if auth is True:
             auth = (self.user, self.password or "") if self.user else None
-        base = self.url if url is None else url
+        base = url or (self.api_url if path.startswith("/api/") else self.url)
         try:
             response = self._session.request(
                 method,
                 base + path,
                 params=params,
                 json=body,
+                headers={"X-MLFLOW-WORKSPACE": self.workspace} if self.workspace else None,
                 # A callable that does nothing keeps requests from looking for a login in ~/.netrc.
                 auth=_BasicAuth(*auth) if auth else _no_auth,
                 verify=self._verify,
@@ -207,6 +214,23 @@ class Client:
             token = data.get("next_page_token")
             if not token:
                 return found
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    # A connection that could not be opened carried no request, so urllib3 may open it again for any method.
+    # What was sent is only repeated for GET.
+    retry = Retry(
+        total=3,
+        backoff_factor=0.2,
+        allowed_methods=frozenset({"GET"}),
+        status_forcelist=(502, 503, 504),
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retry))
+    return session
 
 
 def _no_auth(request: Any) -> Any:

@@ -7,15 +7,8 @@ import re
 from typing import Callable
 from urllib.parse import urlsplit
 
+from .capabilities import OLDEST, can, parse_version
 from .client import Client, MlflowError, Reply, UnreachableError
-
-OLDEST = (3, 13)
-
-
-def parse_version(text: str) -> tuple[int, ...] | None:
-    """`3.17.2` -> (3, 17, 2), also for `3.18.0rc1`; None where the text is not a version."""
-    match = re.match(r"^(\d+)\.(\d+)\.(\d+)[\w.+-]*$", text.strip())
-    return tuple(int(part) for part in match.groups()) if match else None
 
 
 def check_version(text: str, where: str) -> str:
@@ -25,8 +18,7 @@ def check_version(text: str, where: str) -> str:
         raise MlflowError(f"{text!r} is not an MLflow version; it must look like 3.17.2")
     if version < OLDEST:
         raise MlflowError(
-            f"MLflow {text.strip()} {where} has the permission API that was replaced in 3.13;"
-            f" this release manages 3.13 and newer: upgrade it"
+            f"MLflow {text.strip()} {where} is older than what this release knows (2.22 and newer): upgrade it"
         )
     return text.strip()
 
@@ -45,9 +37,55 @@ def connect(client: Client, passwords: list[str | None]) -> str:
             break
     if reply.status == 401:
         raise MlflowError(_why_401(client, reply))
+    _require_workspace(client, reply)
     if not reply.ok or parse_version(reply.text) is None:
         raise MlflowError(_not_here(client, reply))
-    return check_version(reply.text, f"at {client.url}")
+    version = check_version(reply.text, f"at {client.url}")
+    if client.workspace and not can(version, "workspaces"):
+        raise MlflowError(
+            f"MLflow {version} at {client.url} has no workspaces (MLflow has them since 3.10): remove workspace, or"
+            f" upgrade it"
+        )
+    if not can(version, "prefixed_api"):
+        _find_api(client, version)
+    return version
+
+
+def _require_workspace(client: Client, reply: Reply) -> None:
+    """Every request names the workspace, so the first one shows whether there is such a thing.
+
+    :raises MlflowError: there is none of that name, or the server runs without workspaces.
+    """
+    if not client.workspace:
+        return
+    if reply.code == "FEATURE_DISABLED":
+        raise MlflowError(
+            f"MLflow at {client.url} runs without workspaces: remove workspace, or start it with --enable-workspaces"
+        )
+    if reply.code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        raise MlflowError(
+            f"MLflow at {client.url} has no workspace {client.workspace!r}: create it first, or correct workspace"
+        )
+
+
+def _find_api(client: Client, version: str) -> None:
+    """Up to 3.11, --static-prefix comes before the pages and /version, but not before the API.
+
+    A proxy may have put the prefix there as well, before everything. So the server is asked.
+    """
+    parts = urlsplit(client.url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if client.url == origin:
+        return
+    for url in (client.url, origin):
+        reply = client.send("GET", "/api/2.0/mlflow/experiments/get", params={"experiment_id": "0"}, url=url)
+        if isinstance(reply.json, dict) or reply.status == 403:
+            client.api_url = url
+            return
+    raise MlflowError(
+        f"MLflow {version} at {client.url} has its API outside of its prefix, and it is not at {origin}/api either:"
+        f" have the proxy pass {origin}/api to MLflow, write MLflow's own address into url, or upgrade it to 3.12"
+    )
 
 
 def require_users_api(client: Client, version: str, reply: Reply) -> None:
@@ -56,6 +94,9 @@ def require_users_api(client: Client, version: str, reply: Reply) -> None:
     :raises MlflowError: auth is off, another login system, or the login account is not an admin.
     """
     where = f"MLflow {version} at {client.url}"
+    if reply.code == "RESOURCE_DOES_NOT_EXIST":
+        # From a cache of logins.
+        raise MlflowError(f"{where} has no user {client.user!r} any more: give another login_user")
     if reply.status == 404:
         if client.send("GET", "/version", auth=None).ok:
             raise MlflowError(

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
-from .api import EmptyApi
+from .api_empty import EmptyApi
+from .capabilities import can
 from .client import Client, MlflowError, PartialFailureError, UnreachableError
-from .declaration import duplicate_names, parse_entries, parse_entry
+from .entries import duplicate_names, parse_entries, parse_entry, readable
 from .resources import (
     EXPERIMENTS,
     FEW,
@@ -79,7 +80,7 @@ def parse(raw: Mapping, spec: Mapping, plural: str) -> tuple[list[Item], list[st
     else:
         if raw.get("name") is None:
             return [], []  # required_one_of of the argument spec has the better sentence
-        where = f"{plural[:-1]} {raw['name']}"
+        where = f"{plural[:-1]} {readable(raw['name'])}"
         entries = [(where, parse_entry({key: raw.get(key) for key in entry_spec}, entry_spec, where, problems))]
         if problems:
             return [], problems
@@ -240,6 +241,8 @@ def converge(api: Any, items: Sequence[Item], kind: Callable[[Client | None], An
     problems: list[str] = []
     current = objects.gather(items, problems)
     steps = plan(items, current, problems)
+    if objects.plural == "experiments" and not can(api.version, "delete_experiment_tag"):
+        problems += [_cannot_delete_tag(step, api.version) for step in steps if step.action == "delete_tag"]
     if problems:
         raise MlflowError(*problems)
     done, errors = (steps, []) if check_mode else ([], [])
@@ -258,6 +261,13 @@ def converge(api: Any, items: Sequence[Item], kind: Callable[[Client | None], An
     if errors:
         raise PartialFailureError(result, *errors)
     return result
+
+
+def _cannot_delete_tag(step: Step, version: str) -> str:
+    return (
+        f"{step.item.where}: MLflow {version} cannot remove the tag {step.tag!r} of an experiment (MLflow can since"
+        f" 3.2): give it another value, or upgrade MLflow"
+    )
 
 
 def _result(plural: str, items: Sequence[Item], current: Mapping, done: Sequence[Step], ids: Mapping) -> dict:

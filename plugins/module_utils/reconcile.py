@@ -1,18 +1,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Work out what must be done to users and their direct grants. Pure: no I/O, no Ansible, nothing is asked twice."""
+"""Work out what must be done to users and their direct grants. Pure: no I/O, no Ansible, nothing is asked twice.
+
+Roles are planned in `reconcile_roles`; the order in which a plan is carried out is in `order`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from .order import in_order
 
 # (resource_type, resource_id): what a direct grant is about, as the server stores it.
 Key = tuple[str, str]
-
-# The order in which a plan is carried out: nobody loses access before those who gain it have it, and a server is never
-# without an admin in between.
-ORDER = ("create_user", "promote", "update_password", "grant", "change", "revoke", "demote", "delete_user")
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,11 @@ class Grant:
 
 @dataclass(frozen=True)
 class UserState:
-    """A user on the server."""
+    """A user on the server. `roles`: names of the roles that the user is a member of, without the hidden one."""
 
     admin: bool
     grants: Mapping[Key, Grant] = field(default_factory=dict)
+    roles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,10 @@ class Policy:
     remove_unlisted_users: bool = False
     remove_unlisted_permissions: bool = False
     protected_users: Sequence[str] = ()
+    remove_unlisted_manage: bool = False
+    remove_unlisted_roles: bool = False
+    # Roles that are not removed for being unlisted: those which MLflow itself puts into each new workspace.
+    seeded_roles: Sequence[str] = ()
 
     def protects(self, name: str) -> bool:
         return name == self.login_user or name in self.protected_users
@@ -62,26 +68,35 @@ class Policy:
 
 @dataclass(frozen=True)
 class Action:
-    """One write."""
+    """One write. `grant`, `change` and `revoke` are about the grant of a user, or of a role.
+
+    `phase`: see `order`; actions of one phase do not depend on each other, unless they are about the same user.
+    """
 
     action: str
-    user: str
+    user: str = ""
     key: Key | None = None
     permission: str | None = None
     previous: str | None = None
     grant_id: int | None = None
     password: str | None = field(default=None, repr=False)
+    role: str = ""
+    description: str | None = None
+    phase: int = 0
 
 
 @dataclass
 class Plan:
-    """`before` and `after` hold what differs, `final` every listed user as it will be, `kept` the grants left alone.
-    `refusals`: sentences; a plan with refusals must not be carried out."""
+    """`before` and `after` hold what differs, `final` every listed user as it will be, `kept` the grants left alone;
+    `roles_*` the same for roles. `refusals`: sentences; a plan with refusals must not be carried out."""
 
     actions: list = field(default_factory=list)
     before: dict[str, dict] = field(default_factory=dict)
     after: dict[str, dict] = field(default_factory=dict)
     final: dict[str, UserState] = field(default_factory=dict)
+    roles_before: dict[str, dict] = field(default_factory=dict)
+    roles_after: dict[str, dict] = field(default_factory=dict)
+    roles_final: dict[str, Any] = field(default_factory=dict)
     kept: list = field(default_factory=list)
     refusals: list = field(default_factory=list)
 
@@ -106,7 +121,7 @@ def plan(current: Mapping[str, UserState], desired: Sequence[DesiredUser], polic
                 _delete(result, name, current[name])
     if not result.refusals:
         _refuse_no_admin(result, current)
-    result.actions.sort(key=lambda a: (ORDER.index(a.action), a.user, a.key or ()))
+    result.actions = in_order(result.actions)
     return result
 
 
@@ -139,32 +154,18 @@ def _plan_existing(result: Plan, now: UserState, user: DesiredUser, policy: Poli
     if user.password_right is False:
         actions.append(Action("update_password", user.name, password=user.password))
 
-    grants = dict(now.grants)
-    touched = set(user.grants)
-    for key, level in user.grants.items():
-        old = now.grants.get(key)
-        if level is None:
-            if old is not None:
-                actions.append(Action("revoke", user.name, key, previous=old.permission))
-                del grants[key]
-        elif old is None:
-            actions.append(Action("grant", user.name, key, level))
-            grants[key] = Grant(level)
-        elif old.permission != level:
-            actions.append(Action("change", user.name, key, level, old.permission, old.id))
-            grants[key] = Grant(level, old.id)
+    wanted = dict(user.grants)
     # A protected user is not changed by omission.
     if policy.remove_unlisted_permissions and not policy.protects(user.name):
-        for key, grant in now.grants.items():
-            if key in user.grants:
-                continue
-            if grant.permission == "MANAGE":
+        for key in now.grants.keys() - wanted.keys():
+            if now.grants[key].permission == "MANAGE" and not policy.remove_unlisted_manage:
                 # Who creates an experiment or a model gets MANAGE on it from the server itself.
-                result.kept.append((user.name, key, grant.permission))
-                continue
-            actions.append(Action("revoke", user.name, key, previous=grant.permission))
-            del grants[key]
-            touched.add(key)
+                result.kept.append((user.name, key, "MANAGE"))
+            else:
+                wanted[key] = None
+    made, grants = grant_actions(Action("", user.name), now.grants, wanted)
+    actions += made
+    touched = set(wanted)
 
     result.final[user.name] = UserState(admin, grants)
     if actions:
@@ -172,6 +173,28 @@ def _plan_existing(result: Plan, now: UserState, user: DesiredUser, policy: Poli
         result.before[user.name] = _lines(now.admin, None, {k: g for k, g in now.grants.items() if k in touched})
         changed = "(changed)" if user.password_right is False else None
         result.after[user.name] = _lines(admin, changed, {k: g for k, g in grants.items() if k in touched})
+
+
+def grant_actions(
+    owner: Action, now: Mapping[Key, Grant], wanted: Mapping[Key, str | None]
+) -> tuple[list[Action], dict[Key, Grant]]:
+    """What to do to the grants of a user or role (named by `owner`), and the grants afterwards. None: no grant."""
+    actions: list[Action] = []
+    grants = dict(now)
+    for key, level in wanted.items():
+        old = now.get(key)
+        if level is None:
+            if old is not None:
+                actions.append(replace(owner, action="revoke", key=key, previous=old.permission, grant_id=old.id))
+                del grants[key]
+        elif old is None:
+            actions.append(replace(owner, action="grant", key=key, permission=level))
+            grants[key] = Grant(level)
+        elif old.permission != level:
+            change = {"permission": level, "previous": old.permission, "grant_id": old.id}
+            actions.append(replace(owner, action="change", key=key, **change))
+            grants[key] = Grant(level, old.id)
+    return actions, grants
 
 
 def _plan_absent(result: Plan, now: UserState | None, user: DesiredUser, policy: Policy) -> None:

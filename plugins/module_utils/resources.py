@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
@@ -33,6 +34,18 @@ _REGISTRIES = {
     "mcp_server": ("/api/3.0/mlflow/mcp-servers", "mcp_servers"),
     "skill": ("/api/3.0/mlflow/skills", "skills"),
 }
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a run wants to know of the server's users. Servers before 3.13 tell it one by one, newer ones all at once.
+
+    `wanted`: user -> the declared (type, resource as declared); None means all grants of this user. `everybody`: also
+    the users who are not in `wanted`, with all their grants.
+    """
+
+    wanted: Mapping[str, set[tuple[str, str]] | None]
+    everybody: bool = False
 
 
 @dataclass
@@ -67,6 +80,8 @@ def lookup(client: Client, kind: str, names: set[str], ids: set[str]) -> Names:
         path, key, id_field, name_field = _GATEWAY[kind]
         for entry in client.call("GET", path).get(key) or []:
             found.add(entry[name_field], entry[id_field])
+        for id_ in names & found.labels.keys() - found.ids.keys():
+            found.ids[id_] = id_  # these may be declared by id as well
     elif kind in _REGISTRIES:
         path, key = _REGISTRIES[kind]
         for entry in client.pages(path, key, {"max_results": 100}):

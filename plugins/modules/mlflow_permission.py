@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - mlops.stack.attributes
   - mlops.stack.attributes.actiongroup_mlflow
   - mlops.stack.mlflow
+  - mlops.stack.mlflow.planned_resources
 options:
   user:
     description:
@@ -47,8 +48,8 @@ options:
     required: true
   permission:
     description:
-      - The level. V(READ), V(USE), V(EDIT), V(MANAGE), each including those before it; V(DENY) (3.17 and newer)
-        keeps the user out. V(skill) has no V(USE).
+      - The level. V(READ), V(USE) (3.9 and newer), V(EDIT), V(MANAGE), each including those before it. V(DENY) (3.17
+        and newer) or V(NO_PERMISSIONS) (3.12 and older) keeps the user out. V(skill) has no V(USE).
       - The user may do more than this if the server's C(default_permission) or a role allows it.
       - Required with O(state=present); with V(absent), whatever level there is gets revoked.
     type: str
@@ -58,50 +59,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  planned_resources:
-    description:
-      - Names of resources that an earlier task of the same run creates, for each resource type.
-      - In check mode, a missing resource that is listed here is not an error.
-      - With O(assume_empty), a resource that is not listed here is an error; without this option, existence is then
-        not checked.
-    type: dict
-    suboptions:
-      experiment:
-        description: Names of resources of type V(experiment).
-        type: list
-        elements: str
-      registered_model:
-        description: Names of resources of type V(registered_model).
-        type: list
-        elements: str
-      prompt:
-        description: Names of resources of type V(prompt).
-        type: list
-        elements: str
-      scorer:
-        description: Names of resources of type V(scorer).
-        type: list
-        elements: str
-      gateway_secret:
-        description: Names of resources of type V(gateway_secret).
-        type: list
-        elements: str
-      gateway_endpoint:
-        description: Names of resources of type V(gateway_endpoint).
-        type: list
-        elements: str
-      gateway_model_definition:
-        description: Names of resources of type V(gateway_model_definition).
-        type: list
-        elements: str
-      mcp_server:
-        description: Names of resources of type V(mcp_server).
-        type: list
-        elements: str
-      skill:
-        description: Names of resources of type V(skill).
-        type: list
-        elements: str
 """
 
 EXAMPLES = r"""

@@ -169,6 +169,20 @@ def test_what_was_changed_by_hand_is_found(deployed):
         assert deployed.request(f"/api/2.0/mlflow/users/get?username={user}", user=user)[0] == 200
 
 
+def test_access_alone(deployed, tmp_path):
+    """Only who may do what: it heals what was changed by hand, and what a server has can be written down and applied."""
+    assert deployed.play("playbooks/access.yml").ok().changed == 0
+    answer = deployed.request("/api/2.0/mlflow/experiments/get-by-name?experiment_name=churn")[1]
+    churn = {"username": "carol", "resource_type": "experiment", "resource_id": answer["experiment"]["experiment_id"]}
+    assert deployed.request("/api/3.0/mlflow/users/permissions/revoke", churn)[0] == 200
+    assert deployed.play("playbooks/access.yml", "--check").ok().changed == 1
+    assert deployed.play("playbooks/access.yml").ok().changed == 1
+    assert deployed.users()["carol"]["experiment", churn["resource_id"]] == "READ"
+    file = tmp_path / "access.yml"
+    deployed.play("playbooks/access_dump.yml", mlflow_access_file=str(file)).ok()
+    assert deployed.play("playbooks/access.yml", "-e", f"@{file}").ok().changed == 0
+
+
 def test_a_changed_setting_restarts_the_server_once(deployed):
     log = deployed.base / "mlflow/log/mlflow.log"
     before = log.read_text().count("Application startup complete")

@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("MLOPS_TEST_CACHE") or Path.home() / ".cache" / "mlops-stack-tests")
 ADMIN_PASSWORD = "correct-horse-battery"
 START_SECONDS = 120  # a generous limit for a busy machine; usually it takes about 8
+CHEAP_LOGINS = """import werkzeug.security
+werkzeug.security.generate_password_hash.__defaults__ = ("scrypt:256:8:1", 16)
+"""
 
 
 def mlflow_venv(version: str) -> Path:
@@ -34,10 +38,16 @@ def mlflow_venv(version: str) -> Path:
             pins = ["-c", str(constraints)] if constraints.exists() else []
             python = str(venv / "bin" / "python")
             subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], check=True)
-            packages = [f"mlflow[auth]=={version}", *pins]
+            packages = [f"mlflow[auth]=={version}", *old_pins(version), *pins]
             subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
             (venv / "installed").touch()
     return venv
+
+
+def old_pins(version: str) -> list[str]:
+    """What a release does not say that it needs: up to 3.8.1 MLflow fails to import with SQLAlchemy 2.1."""
+    number = tuple(int(part) for part in version.split("."))
+    return ["sqlalchemy<2.1"] if number < (3, 9) else []
 
 
 def free_port() -> int:
@@ -65,9 +75,15 @@ class MlflowServer:
             if self.process.poll() is not None:
                 break
             # /health answers 200, and is exempt from both authentication and the check of the Host header.
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
-                if answer.status == 200:
+            try:
+                with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
+                    if answer.status == 200:
+                        return self
+            except urllib.error.HTTPError as answer:
+                if answer.code == 401:  # under a prefix, older versions want a login here, too
                     return self
+            except OSError:
+                pass
             time.sleep(0.2)
         tail = self.log.read_text(errors="replace")[-3000:]
         raise RuntimeError(f"MLflow {self.version} did not start within {START_SECONDS} s:\n{tail}")
@@ -88,21 +104,35 @@ def start(
     auth: bool = True,
     prefix: str = "",
     allowed_hosts: str | None = None,
+    workers: int = 1,
     cache_seconds: int = 60,
+    cheap_logins: bool = False,
+    arguments: Sequence[str] = (),
 ) -> MlflowServer:
-    """Start a server with its data in `folder`, and return at once; `.wait()` returns when it answers."""
+    """Start a server with its data in `folder`, and return at once; `.wait()` returns when it answers.
+
+    :arg arguments: more words for `mlflow server`.
+    :arg cache_seconds: how long each worker lets a login in without looking again (3.12 and newer).
+    :arg cheap_logins: hash passwords with scrypt's smallest cost. A request holds 2 to 5 checks of 0.1 s each, which
+        servers before 3.12 can't remember.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     environment = {
         **os.environ,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_FLASK_SERVER_SECRET_KEY": "only-for-tests",
+        "MLFLOW_CRYPTO_KEK_PASSPHRASE": "only-for-tests",  # without it MLflow stores no gateway secrets
     }
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         environment.pop(name, None)
+    if cheap_logins:
+        (folder / "sitecustomize.py").write_text(CHEAP_LOGINS)
+        environment["PYTHONPATH"] = str(folder)
     command = [str(mlflow_venv(version) / "bin" / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--workers", str(workers), "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
+    command += arguments
     if prefix:
         command += ["--static-prefix", prefix]
     if allowed_hosts:

@@ -12,14 +12,19 @@ from ansible.module_utils.testing import patch_module_args
 
 
 def run_module(module_name: str, /, check: bool = False, **parameters: Any) -> dict:
-    """The result of a module, as a task would register it (always with diff)."""
+    """The result of a module, as a task would register it (always with diff), with its `exit_code` and output `as_text`."""
     module = importlib.import_module(f"ansible_collections.mlops.stack.plugins.modules.{module_name}")
     output = io.StringIO()
     arguments = {**parameters, "_ansible_check_mode": check, "_ansible_diff": True}
-    with patch_module_args(arguments), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
-        module.main()
+    exit_code = None
+    with patch_module_args(arguments), contextlib.redirect_stdout(output):
+        try:
+            module.main()
+        except SystemExit as end:
+            exit_code = end.code
     result = json.loads(output.getvalue())
     assert "exception" not in result, result["exception"]
     result["failed"] = result.get("failed", False)
+    result["exit_code"] = exit_code
     result["as_text"] = output.getvalue()
     return result

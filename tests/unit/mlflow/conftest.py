@@ -20,6 +20,11 @@ class Script:
         self._mock = mock
         self.expected = 0
 
+    @property
+    def calls(self):
+        """What was asked so far."""
+        return self._mock.calls
+
     def ask(self, method, path, answer=None, status=200, body=None, query=None, text=None, headers=None, url=URL):
         match = []
         if body is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.mlops.stack.plugins.module_utils.api import EmptyApi, open_api
+from ansible_collections.mlops.stack.plugins.module_utils.api import open_api
+from ansible_collections.mlops.stack.plugins.module_utils.api_empty import EmptyApi
 from ansible_collections.mlops.stack.plugins.module_utils.client import Client, MlflowError
 from ansible_collections.mlops.stack.plugins.module_utils.connect import parse_version
 
@@ -34,12 +35,11 @@ def wrong(script, client, sentence):
 
 
 def test_older_generation(script, client):
-    script.version("3.12.0")
+    script.version("2.21.3")
     wrong(
         script,
         client,
-        "MLflow 3.12.0 at http://mlflow.test:5000 has the permission API that was replaced in 3.13; this release"
-        " manages 3.13 and newer: upgrade it",
+        "MLflow 2.21.3 at http://mlflow.test:5000 is older than what this release knows (2.22 and newer): upgrade it",
     )
 
 
@@ -171,9 +171,9 @@ def test_the_server_to_come_is_asked_nothing(script):
     assert list(api.users()) == ["admin"]
     assert api.password_is("admin", "correct-horse-battery")
     assert not api.password_is("admin", "another-password")
-    assert api.names("experiment").ids["Default"] == "0"
-    with pytest.raises(MlflowError, match=r"^MLflow 3\.12\.0 \(assume_empty\) has the permission API"):
-        EmptyApi("3.12.0", None, None)
+    assert api.names("experiment", set(), set()).ids["Default"] == "0"
+    with pytest.raises(MlflowError, match=r"^MLflow 2\.21\.3 \(assume_empty\) is older than what this release knows"):
+        EmptyApi("2.21.3", None, None)
     with pytest.raises(MlflowError, match=r"^'latest' is not an MLflow version; it must look like 3\.17\.2$"):
         EmptyApi("latest", None, None)
 

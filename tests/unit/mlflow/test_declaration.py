@@ -23,7 +23,7 @@ BAD = {
     "not a list": ("alice", ["users must be a list of entries, each with its keys; it is a string"]),
     "a dict": ({"name": "x"}, ["users must be a list of entries, each with its keys; it is a dictionary"]),
     "entry is a string": (["alice"], [f"users[0] must have keys ({KEYS}); it is a string"]),
-    "entry is null": ([None], [f"users[0] must have keys ({KEYS}); it is of another type"]),
+    "entry is null": ([None], [f"users[0] must have keys ({KEYS}); it is empty"]),
     "no name": ([{"password": PASSWORD}], ["users[0]: name is missing"]),
     "null name": ([user(name=None)], ["users[0]: name is missing"]),
     "misspelt key": (
@@ -36,7 +36,7 @@ BAD = {
         [user(name=True)],
         ["users[0] (True): name must be a string, and is a boolean: put it in quotes"],
     ),
-    "name is a list": ([user(name=["a"])], ["users[0]: name must be a string, and is a list: put it in quotes"]),
+    "name is a list": ([user(name=["a"])], ["users[0]: name must be a string, and is a list"]),
     "empty name": ([user(name="")], ["users[0]: name must not be empty, nor begin or end with a space"]),
     "name with a space at its end": (
         [user(name="bob ")],
@@ -53,7 +53,7 @@ BAD = {
             " routes"
         ],
     ),
-    "long name": ([user(name="x" * 256)], [f"users[0] ({'x' * 256}): name has 256 characters; MLflow allows 255"]),
+    "long name": ([user(name="x" * 256)], [f"users[0] ({'x' * 57}...): name has 256 characters; MLflow allows 255"]),
     "short password": ([user(password="hunter2")], ["users[0] (alice): password must have at least 12 characters"]),
     "empty password": ([user(password="")], ["users[0] (alice): password must have at least 12 characters"]),
     "eleven characters and a newline": (
@@ -180,6 +180,10 @@ TYPES_3_17 = (
     " mcp_server, run, trace, assessment, logged_model, review_queue, registered_model_version, prompt_version,"
     " scorer_version, mcp_server_version"
 )
+KEEP_OUT = (
+    "(to keep somebody out, make NO_PERMISSIONS the server's default_permission, or upgrade MLflow to 3.17 or newer and"
+    " use DENY)"
+)
 BY_VERSION = [
     ("3.17.2", {"permission": "DENY"}, None),
     ("3.13.0", {"permission": "USE"}, None),
@@ -187,19 +191,32 @@ BY_VERSION = [
      " for experiment"),
     ("3.17.2", {"permission": "read"}, "unknown permission 'read' (levels are written in capitals: READ); MLflow 3.17.2"
      " has READ, USE, EDIT, MANAGE, DENY for experiment"),
-    ("3.16.1", {"permission": "DENY"}, "unknown permission 'DENY'; MLflow 3.16.1 has READ, USE, EDIT, MANAGE for"
-     " experiment"),
+    ("3.16.1", {"permission": "DENY"}, f"unknown permission 'DENY' {KEEP_OUT}; MLflow 3.16.1 has READ, USE, EDIT,"
+     " MANAGE for experiment"),
+    ("3.13.0", {"permission": "NO_PERMISSIONS"}, f"unknown permission 'NO_PERMISSIONS' {KEEP_OUT}; MLflow 3.13.0 has"
+     " READ, USE, EDIT, MANAGE for experiment"),
     ("3.17.2", {"permission": "NO_PERMISSIONS"}, "unknown permission 'NO_PERMISSIONS' (to keep somebody out, use DENY);"
      " MLflow 3.17.2 has READ, USE, EDIT, MANAGE, DENY for experiment"),
+    ("3.12.0", {"permission": "NO_PERMISSIONS"}, None),
+    ("3.12.0", {"permission": "DENY"}, "unknown permission 'DENY' (to keep somebody out, use NO_PERMISSIONS); MLflow"
+     " 3.12.0 has READ, USE, EDIT, MANAGE, NO_PERMISSIONS for experiment"),
+    ("3.8.1", {"permission": "USE"}, "unknown permission 'USE' (MLflow has it since 3.9: upgrade it, or declare another"
+     " level); MLflow 3.8.1 has READ, EDIT, MANAGE, NO_PERMISSIONS for experiment"),
     ("3.17.2", {"resource_type": "folder"}, f"unknown resource_type 'folder'; MLflow 3.17.2 has {TYPES_3_17}"),
-    ("3.13.0", {"resource_type": "mcp_server"}, "unknown resource_type 'mcp_server'; MLflow 3.13.0 has experiment,"
-     " registered_model, prompt, scorer, gateway_secret, gateway_endpoint, gateway_model_definition"),
-    ("3.17.2", {"resource_type": "skill"}, f"unknown resource_type 'skill'; MLflow 3.17.2 has {TYPES_3_17}"),
+    ("3.13.0", {"resource_type": "mcp_server"}, "unknown resource_type 'mcp_server' (MLflow has it since 3.15: upgrade"
+     " it, or remove this permission); MLflow 3.13.0 has experiment, registered_model, prompt, scorer, gateway_secret,"
+     " gateway_endpoint, gateway_model_definition"),
+    ("3.6.0", {"resource_type": "scorer"}, "unknown resource_type 'scorer' (MLflow has it since 3.7: upgrade it, or"
+     " remove this permission); MLflow 3.6.0 has experiment, registered_model, prompt"),
+    ("3.17.2", {"resource_type": "skill"}, "unknown resource_type 'skill' (MLflow has it since 3.18: upgrade it, or"
+     f" remove this permission); MLflow 3.17.2 has {TYPES_3_17}"),
     ("3.18.0", {"resource_type": "skill"}, None),
     ("3.18.0", {"resource_type": "skill", "permission": "USE"}, "unknown permission 'USE'; MLflow 3.18.0 has READ,"
      " EDIT, MANAGE, DENY for skill"),
     ("3.17.2", {"resource_type": "run", "resource": "*"}, None),
     ("3.17.2", {"resource_type": "run"}, "run can only be granted as a whole: write resource: '*'"),
+    ("3.12.0", {"resource": "*"}, "MLflow 3.12.0 knows no permission on all resources of a type (MLflow has it since"
+     " 3.13): name each resource, or choose the server's default_permission"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,8 @@
+"""The state matrix of every module on the versions of MLflow that tests/integration leaves out."""
+
+from __future__ import annotations
+
+from support import generations
+from support.generation_tests import *  # noqa: F403 - the tests of this file are written there
+
+VERSIONS = generations.OTHER_VERSIONS

@@ -1,0 +1,23 @@
+"""Servers under --static-prefix: up to 3.11 the API is not under it, from 3.12 on it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from support import mlflow_server
+from support.generations import OTHER, PASSWORD, Generation, done
+
+
+@pytest.mark.parametrize("version", ["3.10.0", "3.12.0"])
+def test_the_modules_find_the_api(version, tmp_path):
+    server = mlflow_server.start(tmp_path, version=version, prefix="/team/ml", cheap_logins=True)
+    try:
+        g = Generation(server.wait())
+        assert done(g.matrix("mlflow_experiment", name="churn")) == ["create"]
+        assert done(g.matrix("mlflow_user", name="zoe", password=PASSWORD)) == ["create_user"]
+        assert done(g.matrix("mlflow_user", name="zoe", password=OTHER)) == ["update_password"]
+        wanted = {"user": "zoe", "resource_type": "experiment", "resource": "churn", "permission": "EDIT"}
+        assert done(g.matrix("mlflow_permission", **wanted)) == ["grant"]
+        assert done(g.matrix("mlflow_user", name="zoe", state="absent")) == ["delete_user"]
+    finally:
+        server.stop()

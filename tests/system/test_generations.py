@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from support import generations
+
+# The tests of this file are written there. pylint: disable=wildcard-import,unused-wildcard-import
 from support.generation_tests import *  # noqa: F403 - the tests of this file are written there
 
 VERSIONS = generations.OTHER_VERSIONS

@@ -214,7 +214,7 @@ def _apply(
     errors: dict[int, str] = {}
     not_created: set[str] = set()
     not_denied: set[str] = set()
-    halfway: list[str] = []
+    halfway: list[int] = []
 
     def attempt(number: int) -> None:
         action = todo.actions[number]
@@ -227,8 +227,10 @@ def _apply(
         try:
             _write(api, roles_api, action)
         except MlflowError as error:
-            part = " (some permissions are already taken away)" if error.changed else ""
-            halfway.extend([part] if part else [])
+            if error.changed:
+                halfway.append(number)
+            is_part = error.changed and action.action == "delete_user"
+            part = " (some permissions are already taken away)" if is_part else ""
             if isinstance(error, UnreachableError):
                 raise
             errors[number] = f"{_title(action, names)}{part}: {error}"

@@ -23,6 +23,7 @@ class Api313:
     def __init__(self, client: Client, version: str) -> None:
         self.client = client
         self.version = version
+        self._hidden_roles: dict[str, int | None] = {}
 
     def users(self, _scope: Scope | None = None) -> dict[str, UserState]:
         """Every user with admin flag and direct grants, in one request.
@@ -33,7 +34,9 @@ class Api313:
         if not reply.ok or not isinstance(reply.json, dict):
             require_users_api(self.client, self.version, reply)
         workspace = self.client.workspace or "default"
-        users = {entry["username"]: _user_state(entry, workspace) for entry in reply.json.get("users", [])}
+        entries = reply.json.get("users", [])
+        self._hidden_roles = {entry["username"]: (_hidden_role(entry, workspace) or {}).get("id") for entry in entries}
+        users = {entry["username"]: _user_state(entry, workspace) for entry in entries}
         me = users.get(self.client.user or "")
         # From 3.14 every user may list the users, but sees only the own grants.
         if me is None or not me.admin:
@@ -90,10 +93,23 @@ class Api313:
         body = {"username": name, "resource_type": resource_type, "resource_id": resource_id, "permission": permission}
         self.client.call("POST", f"{PERMISSIONS}/grant", body=body)
 
-    def change(self, _name: str, _type: str, _resource_id: str, permission: str, grant_id: int) -> None:
-        """Change a grant in place. Revoking and granting again would leave the user without access in between."""
+    def change(self, name: str, resource_type: str, resource_id: str, permission: str, grant_id: int) -> None:
+        """Change a grant in place. Revoking and granting again would leave the user without access in between.
+
+        :raises MlflowError: another grant was changed. SQLite gives the id of a deleted row to the next one, which
+            may have been made since this one was read; the server says which one it has changed.
+        """
         body = {"role_permission_id": grant_id, "permission": permission}
-        self.client.call("PATCH", "/api/3.0/mlflow/roles/permissions/update", body=body)
+        row = self.client.call("PATCH", "/api/3.0/mlflow/roles/permissions/update", body=body)["role_permission"]
+        changed = (row["role_id"], row["resource_type"], row["resource_pattern"])
+        if changed != (self._hidden_roles.get(name), resource_type, resource_id):
+            error = MlflowError(
+                f"somebody else replaced this permission at the same moment, so that another one, on {changed[1]} "
+                f"{changed[2]!r} in the role with the id {changed[0]}, is {permission} now: look at that one, and run "
+                "this again"
+            )
+            error.changed = True
+            raise error
 
     def revoke(self, name: str, resource_type: str, resource_id: str) -> None:
         body = {"username": name, "resource_type": resource_type, "resource_id": resource_id}
@@ -108,17 +124,24 @@ def open_api(client: Client, passwords: list[str | None]) -> Api313 | ApiLegacy:
     return (Api312 if can(version, "roles") else ApiLegacy)(client, version)
 
 
-def _user_state(entry: dict, workspace: str) -> UserState:
-    """An entry of users/list. The hidden role of the user in a workspace holds the direct grants there."""
+def _hidden_role(entry: dict, workspace: str) -> dict | None:
+    """The role that holds the direct grants of a user in a workspace, of an entry of users/list."""
     hidden = f"__user_{entry['id']}__"
-    roles = [role for role in entry.get("roles", []) if role.get("workspace", "default") == workspace]
+    for role in entry.get("roles", []):
+        if role["name"] == hidden and role.get("workspace", "default") == workspace:
+            return role
+    return None
+
+
+def _user_state(entry: dict, workspace: str) -> UserState:
+    hidden = _hidden_role(entry, workspace)
     grants = {
         (row["resource_type"], row["resource_pattern"]): Grant(row["permission"], row["id"])
-        for role in roles
-        if role["name"] == hidden
-        for row in role.get("permissions", [])
+        for row in (hidden or {}).get("permissions", [])
         # Workspace membership is a matter of roles; grant and revoke refuse this type.
         if row["resource_type"] != "workspace"
     }
-    named = frozenset(role["name"] for role in roles if role["name"] != hidden)
-    return UserState(bool(entry.get("is_admin")), grants, named)
+    roles = (role for role in entry.get("roles", []) if role.get("workspace", "default") == workspace)
+    return UserState(
+        bool(entry.get("is_admin")), grants, frozenset(role["name"] for role in roles if role is not hidden)
+    )

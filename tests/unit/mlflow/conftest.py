@@ -60,6 +60,18 @@ class Script:
             listed.append({"id": number, "username": name, "is_admin": admin, "roles": [role] if rows else []})
         return self.ask("GET", "/api/2.0/mlflow/users/list", {"users": listed})
 
+    def changed(self, row, permission, key, role):
+        """roles/permissions/update: the row with this id has the new level, and the server says what the row is about."""
+        told = {
+            "id": row,
+            "permission": permission,
+            "resource_type": key[0],
+            "resource_pattern": key[1],
+            "role_id": role,
+        }
+        body = {"role_permission_id": row, "permission": permission}
+        return self.ask("PATCH", "/api/3.0/mlflow/roles/permissions/update", {"role_permission": told}, body=body)
+
 
 @pytest.fixture
 def script():

@@ -61,7 +61,7 @@ def test_everything_in_order_with_few_requests(script):
     script.ask("DELETE", f"{USERS}/delete", body={"username": "erin"})
     body = {"username": "alice", "resource_type": "experiment", "resource_id": "1", "permission": "EDIT"}
     script.ask("POST", f"{PERMISSIONS}/grant", body=body)
-    script.ask("PATCH", UPDATE, body={"role_permission_id": 30, "permission": "USE"})
+    script.changed(30, "USE", ("experiment", "1"), 3)
     body = {"username": "carol", "resource_type": "experiment", "resource_id": "9"}
     script.ask("POST", f"{PERMISSIONS}/revoke", body=body)
     script.ask("PATCH", f"{USERS}/update-admin", body={"username": "bob", "is_admin": False})
@@ -239,7 +239,7 @@ def test_a_grant_that_somebody_else_made_meanwhile_is_read_again_once(script):
     key = ("registered_model", "*")
     script.version().users(("alice", False, {}))
     script.error("POST", f"{PERMISSIONS}/grant", "RESOURCE_ALREADY_EXISTS").users(("alice", False, {key: "READ"}))
-    script.ask("PATCH", UPDATE, body={"role_permission_id": 20, "permission": "EDIT"})
+    script.changed(20, "EDIT", key, 2)
     result = access({"name": "alice", "permissions": [grant(*key, "EDIT")]})
     assert (result["failed"], result["changed"]) == (False, True)
 
@@ -250,6 +250,17 @@ def test_a_grant_that_somebody_else_revoked_meanwhile_is_granted_again(script):
     script.error("PATCH", UPDATE, "RESOURCE_DOES_NOT_EXIST", 404)
     script.users(("alice", False, {})).ask("POST", f"{PERMISSIONS}/grant")
     assert access({"name": "alice", "permissions": [grant(*key, "EDIT")]})["changed"]
+
+
+def test_a_row_that_is_somebody_elses_by_now_is_reported(script):
+    """SQLite gives the id of a deleted row to the next one."""
+    key = ("registered_model", "*")
+    script.version().users(("alice", False, {key: "READ"}))
+    script.changed(20, "EDIT", ("registered_model", "secret"), 9)
+    result = access({"name": "alice", "permissions": [grant(*key, "EDIT")]})
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert "another one, on registered_model 'secret' in the role with the id 9, is EDIT now" in result["msg"]
+    assert "taken away" not in result["msg"]
 
 
 def test_what_is_gone_already_needs_no_second_look(script):

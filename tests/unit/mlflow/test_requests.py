@@ -70,7 +70,7 @@ def test_nothing_to_do(script, update_password):
 @PASSWORDS
 def test_one_grant_changed(script, update_password):
     gather(script, update_password, ("alice", False, held("READ", "USE")))
-    script.ask("PATCH", UPDATE, body={"role_permission_id": 21, "permission": "EDIT"})
+    script.changed(21, "EDIT", ("prompt", "*"), 2)
     assert len(access(alice("READ", "EDIT"), update_password=update_password)["actions"]) == 1
 
 

@@ -87,8 +87,8 @@ def alice(server, login):
             user = {"name": "alice", "password": password, "admin": admin, "permissions": rows}
             assert not run_module("mlflow_access", **login, users=[user])["failed"]
 
-    def tell():
-        found = run_module("mlflow_access_info", **login, users=["alice"])["users"]
+    def tell(**other_login):
+        found = run_module("mlflow_access_info", **{**login, **other_login}, users=["alice"])["users"]
         if not found:
             return None
         right = [
@@ -179,10 +179,10 @@ def test_first_time_setup(server, login, alice, type_in):
     values = {"vault_alice_password": NEW, "vault_new_admin_password": "the-second-password"}
     users = declaration("first-time setup", values)["mlflow_users"]
     assert run_module("mlflow_access", **login, users=users)["changed"]
-    assert alice.tell() == (NEW, False, {})
+    second = {**login, "login_password": "the-second-password"}
+    assert alice.tell(**second) == (NEW, False, {})
     current = f"{server.url}/api/2.0/mlflow/users/current"
     assert requests.get(current, auth=("admin", "the-second-password"), timeout=30).ok
-    second = {**login, "login_password": "the-second-password"}
     assert run_module("mlflow_user", **second, name="admin", password=server.password)["changed"]
     # And by hand.
     type_in("bash", "-c", block("first-time setup", "sh"), new_password="the-third-password")

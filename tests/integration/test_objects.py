@@ -59,23 +59,27 @@ def test_an_artifact_location_is_fixed(run, tmp_path):
 
 
 def test_life_of_a_registered_model(run, mlflow_server):
-    one = {"name": "model", "description": "about", "tags": {"team": "growth"}}
-    assert matrix(run, "mlflow_registered_model", **one) == [("create", "model")]
-    change = {"models": [{"name": "model", "description": "", "tags": {"team": None, "new": "x"}}, {"name": "second"}]}
+    one = {"name": "estimator", "description": "about", "tags": {"team": "growth"}}
+    assert matrix(run, "mlflow_registered_model", **one) == [("create", "estimator")]
+    change = {
+        "models": [{"name": "estimator", "description": "", "tags": {"team": None, "new": "x"}}, {"name": "second"}]
+    }
     assert matrix(run, "mlflow_registered_model", **change) == [
-        ("describe", "model"),
-        ("delete_tag", "model"),
-        ("set_tag", "model"),
+        ("describe", "estimator"),
+        ("delete_tag", "estimator"),
+        ("set_tag", "estimator"),
         ("create", "second"),
     ]
-    body = {"name": "model", "source": "s3://bucket/model"}
+    body = {"name": "estimator", "source": "s3://bucket/model"}
     url = mlflow_server.url + "/api/2.0/mlflow/model-versions/create"
     requests.post(url, json=body, auth=("admin", mlflow_server.password), timeout=30).raise_for_status()
-    refused = run("mlflow_registered_model", name="model", state="absent")
+    refused = run("mlflow_registered_model", name="estimator", state="absent")
     assert refused["msg"] == (
-        "model model: 'model' has versions, which would be deleted for good: delete them first, or set force: true"
+        "model estimator: 'estimator' has versions, which would be deleted for good: delete them first, or set force: true"
     )
-    assert matrix(run, "mlflow_registered_model", name="model", state="absent", force=True) == [("delete", "model")]
+    assert matrix(run, "mlflow_registered_model", name="estimator", state="absent", force=True) == [
+        ("delete", "estimator")
+    ]
     assert matrix(run, "mlflow_registered_model", name="second", state="absent") == [("delete", "second")]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Iterable
 
 
 def _fingerprint(name: str, value: str) -> str:
@@ -14,19 +15,29 @@ def _fingerprint(name: str, value: str) -> str:
     return hmac.new(value.encode(), f"mlops.stack {name}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def fingerprints(secrets: dict) -> str:
-    """The text of the file that a host keeps: one fingerprint for each secret."""
-    return json.dumps({name: _fingerprint(name, value) for name, value in sorted(secrets.items())}, indent=2) + "\n"
-
-
-def foreign_secrets(secrets: dict, remembered: str | None) -> list:
-    """Names of the secrets of which the host remembers another value. A file that can't be read remembers nothing."""
+def _known(remembered: str | None) -> dict:
+    """What a host remembers. A file that can't be read remembers nothing."""
     try:
         known = json.loads(remembered or "{}")
     except ValueError:
-        known = {}
-    if not isinstance(known, dict):
-        known = {}
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def fingerprints(secrets: dict, remembered: str | None = None, kept: Iterable[str] = ()) -> str:
+    """The text of the file that a host keeps: one fingerprint for each secret.
+
+    :arg kept: names whose fingerprints are taken over from `remembered`, where `secrets` does not have them.
+    """
+    known = _known(remembered)
+    texts = {name: known[name] for name in kept if name in known}
+    texts.update({name: _fingerprint(name, value) for name, value in secrets.items()})
+    return json.dumps(texts, indent=2, sort_keys=True) + "\n"
+
+
+def foreign_secrets(secrets: dict, remembered: str | None) -> list:
+    """Names of the secrets of which the host remembers another value."""
+    known = _known(remembered)
     return sorted(name for name, value in secrets.items() if known.get(name, "") not in ("", _fingerprint(name, value)))
 
 

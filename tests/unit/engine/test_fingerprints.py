@@ -45,6 +45,14 @@ def test_it_does_not_depend_on_order_and_holds_no_value():
     assert not any(value in text for value in SECRETS.values())
 
 
+def test_what_is_kept_is_taken_over():
+    before = fingerprints(SECRETS)
+    less = {"mlflow_admin_password": "qX0-one"}
+    assert fingerprints(less, before, ["mlflow_user_bob", "mlflow_user_zoe"]) == before
+    assert set(json.loads(fingerprints(less, before))) == set(less)
+    assert json.loads(fingerprints(less, "{", ["mlflow_user_bob"])) == json.loads(fingerprints(less))
+
+
 def test_equal_values_look_different():
     kept = json.loads(fingerprints({"one": "same", "two": "same"}))
     assert kept["one"] != kept["two"]

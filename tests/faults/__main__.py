@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import signal
 import sys
 import tempfile
@@ -33,11 +34,11 @@ def main() -> int:
         "--points", type=int, default=len(points.POINTS), help="how many; named ones first, then random times"
     )
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same points and times")
-    parser.add_argument("--only", default="", help="only those whose name contains this")
+    parser.add_argument("--only", default="", help="only those in whose name this regular expression is found")
     parser.add_argument("--list", action="store_true", help="name the points and do nothing")
     parser.add_argument("--events", action="store_true", help="show the events of a first deployment")
     words = parser.parse_args()
-    selected = [point for point in points.select(words.points, words.seed) if words.only in point.name]
+    selected = [point for point in points.select(words.points, words.seed) if re.search(words.only, point.name)]
     if words.list:
         print("\n".join(point.name for point in selected))
         return 0

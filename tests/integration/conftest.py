@@ -6,21 +6,9 @@ import pytest
 
 from support import mlflow_server as servers
 from support.modules import run_module
+from support.servers import start_mlflow
 
-
-@pytest.fixture(scope="session")
-def start_mlflow(tmp_path_factory):
-    """A function that starts a server (see support.mlflow_server.start) which is stopped at the end of the session."""
-    started = []
-
-    def start(**options) -> servers.MlflowServer:
-        server = servers.start(tmp_path_factory.mktemp("mlflow"), **options)
-        started.append(server)
-        return server
-
-    yield start
-    for server in started:
-        server.stop()
+__all__ = ["start_mlflow"]
 
 
 @pytest.fixture(scope="session")

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from support.deployment import ROOT, Deployment, wait_for
 from support.deployments import deployed, deployment, make_deployment
+from support.servers import start_mlflow
 
-__all__ = ["ROOT", "Deployment", "deployed", "deployment", "make_deployment", "wait_for"]
+__all__ = ["ROOT", "Deployment", "deployed", "deployment", "make_deployment", "start_mlflow", "wait_for"]

@@ -53,7 +53,8 @@ class Deployment:
         self.base, self.data = home / "base", home / "data"
         self.secrets = home / ".config/mlops-stack/local"
         self.url = f"http://127.0.0.1:{self.port}"
-        unwanted = ("XDG_", "MLFLOW_", "ANSIBLE_", "VIRTUAL_ENV", "PYTEST_")
+        # MAKE…: that of `make test-all`, which would have the `make` of a test say where it is.
+        unwanted = ("XDG_", "MLFLOW_", "ANSIBLE_", "VIRTUAL_ENV", "PYTEST_", "MAKE", "MFLAGS")
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
         # Installing the same packages again and again takes them from the cache of the machine.
         cache = os.environ.get("UV_CACHE_DIR", os.path.expanduser("~/.cache/uv"))

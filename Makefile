@@ -61,7 +61,7 @@ test: .venv/installed .venv-test/installed ## Lint, unit and integration tests, 
 
 test-all: .venv/installed .venv-test/installed ## What `make test` leaves out: operations, faults, versions, systemd hosts in Docker (root)
 	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements-system.txt
-	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadgroup tests/system tests/operations
+	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadfile tests/system tests/operations
 
 clean: ## Remove the environments of the controller and of the tests
 	@rm -rf .venv .venv-test .ansible .pytest_cache .ruff_cache .hypothesis

@@ -192,7 +192,8 @@ def reboot(name: str) -> None:
 
 def remove(name: str) -> None:
     need_docker()
-    run("docker", "rm", "--force", "--volumes", name, check=False)
+    if name in run("docker", "ps", "--all", "--format", "{{.Names}}").stdout.split():
+        run("docker", "rm", "--force", "--volumes", name)
 
 
 def main() -> None:

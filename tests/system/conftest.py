@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from .account import ROOT, Account
 from .installed import Installed
 
 ENGINE_START_SECONDS = 60
+ENGINE_PID = Path("/var/run/docker.pid")
+ENGINE_RAN = pytest.StashKey[bool]()
 
 
 def docker_answers() -> bool:
@@ -26,27 +29,36 @@ def docker_answers() -> bool:
     return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
 
 
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[ENGINE_RAN] = is_worker(session.config) or docker_answers()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The engine that one of pytest's workers started served them all, and ends with the last of them."""
+    if not session.config.stash[ENGINE_RAN] and ENGINE_PID.exists():
+        os.kill(int(ENGINE_PID.read_text()), signal.SIGTERM)
+
+
 @pytest.fixture(scope="session")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def docker(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A Docker Engine: the running one, or one that runs as long as the tests do."""
     if docker_answers():
-        yield
         return
     if os.geteuid() or not shutil.which("dockerd"):
         pytest.fail("Docker Engine does not answer: start it, or install docker.io and run this as root.", False)
     log = tmp_path_factory.mktemp("docker") / "dockerd.log"
     with log.open("w") as output:
-        engine = subprocess.Popen(["dockerd"], stdout=output, stderr=output, start_new_session=True)
-    try:
-        deadline = time.monotonic() + ENGINE_START_SECONDS
-        while not docker_answers():
-            if engine.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"Docker Engine did not start: {log.read_text()[-1500:]}", False)
-            time.sleep(0.5)
-        yield
-    finally:
-        engine.terminate()
-        engine.wait(60)
+        # Of two that are started at once, the second one ends by itself.
+        subprocess.Popen(["dockerd"], stdout=output, stderr=output, start_new_session=True)
+    deadline = time.monotonic() + ENGINE_START_SECONDS
+    while not docker_answers():
+        if time.monotonic() > deadline:
+            pytest.fail(f"Docker Engine did not start: {log.read_text()[-1500:]}", False)
+        time.sleep(0.5)
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def fill(folder: Path) -> Path:
 def healed(harness: Harness, keeps_the_run: bool = True) -> None:
     """One deployment puts everything right, and the next has nothing to do."""
     harness.run_id = harness.run_id if keeps_the_run else ""
-    harness.at.deploy().ok()
+    harness.at.deploy(**harness.settings).ok()
     harness.check()
 
 

@@ -15,7 +15,7 @@ def test_check_on_a_virgin_machine_reads_like_a_plan_and_leaves_no_trace(deploym
         "would change  mlflow: Install the packages",
         "+mlflow[auth]==3.17.2",
         "would change  engine: Start the service and wait until it is healthy",
-        "would change  mlflow: Set users and permissions",
+        "would change  mlflow: Set users, roles and permissions",
         "experiment churn: MANAGE",
         "(check mode: nothing was changed)",
     ):
@@ -33,7 +33,7 @@ BAD = [
     ({"mlflow_version": "3.3.2"}, "MLflow 3.3.2 answers 500 to every request"),
     ({"mlflow_version": "3.16.0"}, "MLflow 3.16.0 shows its pages to admins only"),
     ({"mlflow_version": "latest"}, "mlflow_version is 'latest': give a released version"),
-    ({"mlflow_version": "3.12.0"}, "MLflow 3.12.0 has the permission API that was replaced in 3.13"),
+    ({"mlflow_static_prefix": "/ml", "mlflow_version": "3.12.0"}, "mlflow_static_prefix needs MLflow 3.13 or newer"),
     ({"mlflow_default_permission": "read"}, "mlflow_default_permission is 'read': MLflow 3.17.2 knows READ, USE"),
     ({"mlflow_static_prefix": "/static-ml"}, "switches authentication off for the whole server"),
     ({"mlflow_static_prefix": "/healthy"}, "switches authentication off for the whole server"),

@@ -97,7 +97,7 @@ def test_an_inventory_to_begin_with(people):
     again = people.play("playbooks/init_inventory.yml", inventory_path=str(folder)).ok()
     assert again.changed == 0
     # It works: the plan of a whole deployment.
-    assert "would change  mlflow: Set users and permissions" in people.deploy("--check").ok().out
+    assert "would change  mlflow: Set users, roles and permissions" in people.deploy("--check").ok().out
     (folder / "hosts.yml").write_text("mine: {}\n")
     refused = people.play("playbooks/init_inventory.yml", inventory_path=str(folder))
     (folder / "hosts.yml").write_text(written[folder / "hosts.yml"])
@@ -112,7 +112,7 @@ def test_an_inventory_whose_values_all_come_from_ansible_vault(make_deployment):
     assert password.read_text().strip() in (folder / "README.md").read_text()
     assert "!vault" in (folder / "group_vars/mlflow/vault.yml").read_text()
     check = virgin.deploy("--check", "--diff", "--vault-password-file", str(password)).ok()
-    assert "would change  mlflow: Set users and permissions" in check.out
+    assert "would change  mlflow: Set users, roles and permissions" in check.out
     assert "Create the missing secrets" not in check.out, "nothing has to be generated"
     virgin.play("playbooks/passwd.yml", "--vault-password-file", str(password)).refused(
         "mlflow_admin_password is set in your inventory, so change it there and deploy"

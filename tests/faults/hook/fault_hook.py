@@ -93,7 +93,8 @@ def kill(token: str, servers: str = "") -> None:
 
 class Hook:
     def __init__(self, fault: dict):
-        self.fault, self.seen, self.busy = fault, 0, False
+        self.fault, self.seen = fault, 0
+        self.busy = threading.local()  # The requests of mlflow_access go out of several threads.
 
     def note(self, *words: str) -> None:
         handle = os.open(self.fault["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -102,26 +103,27 @@ class Hook:
 
     def module(self) -> str:
         """The module of ours whose code is running; nothing while Ansible unpacks it, or in anything else."""
-        frame = sys._getframe(1)
-        while frame:
-            if frame.f_globals.get("__name__") == "__main__":
-                found = MODULE.search(frame.f_code.co_filename)
-                if found:
-                    return found.group(1)
-            frame = frame.f_back
+        # A thread of the module's own does not know who waits for it.
+        for frame in (sys._getframe(1), sys._current_frames().get(threading.main_thread().ident)):
+            while frame:
+                if frame.f_globals.get("__name__") == "__main__":
+                    found = MODULE.search(frame.f_code.co_filename)
+                    if found:
+                        return found.group(1)
+                frame = frame.f_back
         return ""
 
     def __call__(self, event: str, arguments: tuple) -> None:
-        if event not in EVENTS or self.busy:
+        if event not in EVENTS or getattr(self.busy, "here", False):
             return
-        self.busy = True
+        self.busy.here = True
         try:
             told = EVENTS[event](arguments)
             module = self.module() if told else ""
             if module:
                 self.on(module, *told)
         finally:
-            self.busy = False
+            self.busy.here = False
 
     def on(self, module: str, kind: str, detail: str) -> None:
         fault = self.fault

@@ -57,11 +57,11 @@ lint: .venv-test/installed ## Run all linters and documentation checks
 	@.venv-test/bin/pytest -v tests/lint
 
 test: .venv/installed .venv-test/installed ## Lint, unit and integration tests, and a whole deployment of its own (10 minutes at most)
-	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadfile tests/deploy tests/lint tests/integration tests/unit
+	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/deploy tests/lint tests/integration tests/unit
 
 test-all: .venv/installed .venv-test/installed ## What `make test` leaves out: operations, faults, versions, systemd hosts in Docker (root)
 	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements-system.txt
-	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadfile tests/system tests/operations
+	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/system tests/operations
 
 clean: ## Remove the environments of the controller and of the tests
 	@rm -rf .venv .venv-test .ansible .pytest_cache .ruff_cache .hypothesis

@@ -234,7 +234,7 @@ def write(entry, path, text):
 def validate(entry, path, temporary):
     if not entry["validate"]:
         return
-    command = [temporary if word == "%s" else word for word in entry["validate"]]
+    command = [word.replace("%s", temporary) for word in entry["validate"]]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.SubprocessError) as error:

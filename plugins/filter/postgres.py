@@ -119,7 +119,9 @@ def postgres_problems(databases, settings=None):
         if not isinstance(password, str) or not PASSWORD.fullmatch(password):
             problems.append(f"{where} needs a password of 12 or more printable ASCII characters without spaces.")
         elif isinstance(owner, str) and passwords.setdefault(owner, password) != password:
-            problems.append(f"{where} gives its owner '{owner}' another password than an earlier entry: give both the same.")
+            problems.append(
+                f"{where} gives its owner '{owner}' another password than an earlier entry: give both the same."
+            )
         if isinstance(name, str) and name in names:
             problems.append(f"{where} is there twice: remove one of them.")
         names.add(str(name))

@@ -138,7 +138,9 @@ def deployment(params):
     if missing:
         found.append(f"Missing: {', '.join(missing)}. make deploy writes what is missing.")
     if not entries(params["data"]):
-        found.append(f"There are no data in {params['data']}: mount their disk or bring them back, a start can't make new ones.")
+        found.append(
+            f"There are no data in {params['data']}: mount their disk or bring them back, a start can't make new ones."
+        )
     return True, found
 
 
@@ -149,7 +151,9 @@ def port_finding(params, is_active):
         return f"Nothing can listen on {params['address']}:{params['port']} here: {error.strerror}."
     if free or is_active:
         return None
-    return f"Something else listens on {params['address']}:{params['port']}: stop it, or declare another port and deploy."
+    return (
+        f"Something else listens on {params['address']}:{params['port']}: stop it, or declare another port and deploy."
+    )
 
 
 def look(params):
@@ -165,7 +169,9 @@ def look(params):
     if unit["NeedDaemonReload"] == "yes":
         findings.append(f"The unit {params['unit']} was changed after systemd read it: make deploy puts that in order.")
     if shown(params["enabled_by"], "UnitFileState")["UnitFileState"] != "enabled":
-        findings.append(f"{params['enabled_by']} is not enabled, so that nothing starts with the host: make deploy enables it.")
+        findings.append(
+            f"{params['enabled_by']} is not enabled, so that nothing starts with the host: make deploy enables it."
+        )
     findings.append(full_disk(params["data"]) if os.path.isdir(params["data"]) else None)
     if is_active and is_healthy(params["health_command"]):
         return "healthy", findings

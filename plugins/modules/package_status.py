@@ -101,8 +101,9 @@ from ansible_collections.mlops.stack.plugins.module_utils.service_logs import Jo
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import ServiceError, run
 from ansible_collections.mlops.stack.plugins.module_utils.service_status import entries, full_disk
 
-# What a log says of a start that failed; the last line names the reason.
-REASON = re.compile(r"FATAL|PANIC|rror")
+# What a log says of a start that failed. PostgreSQL's FATAL is short, and what led to it stands right above.
+REASON = re.compile(r"FATAL|PANIC|CONTEXT|invalid|could not|unrecognized|rror")
+LAST = re.compile(r"FATAL|PANIC")
 
 
 def shown(unit, *names):
@@ -111,11 +112,17 @@ def shown(unit, *names):
     return dict(line.partition("=")[::2] for line in out.splitlines())
 
 
-def last_words(identifier):
+def log_lines(identifier):
+    return JournalLog("--identifier", identifier).read(40, "")[0]
+
+
+def last_words(lines):
     """The end of the log that says most, on one line."""
-    lines = [line.strip() for line in JournalLog("--identifier", identifier).read(40, "")[0] if line.strip()]
-    named = [line for line in lines if REASON.search(line)] or lines[-1:]
-    return named[-1] if named else "(nothing)"
+    lines = [line.strip() for line in lines if line.strip()]
+    ends = [number for number, line in enumerate(lines) if LAST.search(line)]
+    if ends:
+        lines = lines[max(ends[-1] - 2, 0) : ends[-1] + 1]
+    return " / ".join([line for line in lines if REASON.search(line)][-3:] or lines[-1:]) or "(nothing)"
 
 
 def is_healthy(command):
@@ -175,13 +182,13 @@ def look(params):
     findings.append(full_disk(params["data"]) if os.path.isdir(params["data"]) else None)
     if is_active and is_healthy(params["health_command"]):
         return "healthy", findings
-    words = f"The log ends with: {last_words(params['identifier'])} (make logs shows more)."
+    words = f"The log ends with: {last_words(log_lines(params['identifier']))} (make logs shows more)."
     if is_active:
         what = f"It runs (process {unit['MainPID']}) but does not answer: make restart starts it anew."
         return "not healthy", [*findings, f"{what} {words}"]
     if unit["ActiveState"] in ("failed", "activating"):
         return "not running", [*findings, f"Its start failed. {words}"]
-    return "not running", findings if any(findings) else ["It is stopped: make start starts it."]
+    return "not running", [*findings, "It is stopped: make start starts it." if entries(params["data"]) else None]
 
 
 def main():

@@ -7,6 +7,14 @@ import pytest
 from support.mlflow_server import free_port
 from support.modules import run_module
 
+LOG = [
+    'LOG:  listening on IPv4 address "127.0.0.1", port 5432',
+    'LOG:  invalid connection type "hostt"',
+    'CONTEXT:  line 3 of configuration file "pg_hba.conf"',
+    "FATAL:  could not load pg_hba.conf",
+    "LOG:  database system is shut down",
+    "Error: pg_ctl exited with status 1:",
+]
 UNITS = {
     "ActiveState": "inactive",
     "LoadState": "loaded",
@@ -24,7 +32,7 @@ def look(tmp_path, monkeypatch):
     def say(unit=None, **more):
         said = {**UNITS, **(unit or {})}
         monkeypatch.setattr(package_status, "shown", lambda _unit, *names: {name: said[name] for name in names})
-        monkeypatch.setattr(package_status, "last_words", lambda _identifier: "FATAL: no")
+        monkeypatch.setattr(package_status, "log_lines", lambda _identifier: LOG)
         parameters = {
             "unit": "db@1.service",
             "enabled_by": "db.service",
@@ -73,7 +81,8 @@ def test_stopped(look, deployed):
 
 def test_failed(look, deployed):
     state, (finding,) = look({"ActiveState": "failed"})
-    assert state == "not running" and "Its start failed. The log ends with: FATAL: no" in finding
+    assert state == "not running" and "Its start failed. The log ends with: LOG:  invalid connection type" in finding
+    assert "FATAL:  could not load pg_hba.conf (make logs" in finding and "listening" not in finding
 
 
 def test_deaf(look, deployed):

@@ -65,6 +65,11 @@ options:
       group:
         description: Name of the owning group. The owner's primary group when only O(files[].owner) is given.
         type: str
+      validate:
+        description: A program and its arguments that judge the new file (V(%s)) before it takes its place. Not run in check mode.
+        type: list
+        elements: str
+        default: []
   absent:
     description: Files and folders to remove, folders with all that is in them.
     type: list
@@ -127,6 +132,7 @@ import pwd
 import re
 import shutil
 import stat
+import subprocess
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
@@ -218,10 +224,24 @@ def write(entry, path, text):
             stream.flush()
             os.fsync(stream.fileno())
         set_attributes(entry, temporary)
+        validate(entry, path, temporary)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def validate(entry, path, temporary):
+    if not entry["validate"]:
+        return
+    command = [word.replace("%s", temporary) for word in entry["validate"]]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise FileError(f"{path} could not be judged by {command[0]}: {type(error).__name__}.") from None
+    if done.returncode:
+        said = " / ".join((done.stderr or done.stdout).replace(temporary, path).strip().splitlines()[:2])
+        raise FileError(f"{path} was left as it was, because the new one is not valid: {said}")
 
 
 def unfinished(path):
@@ -327,9 +347,8 @@ class Changes:
 def main():
     entry = {"path": {"type": "path", "required": True}, "mode": {"type": "str", "required": True}}
     entry.update(owner={"type": "str"}, group={"type": "str"})
-    file_entry = dict(
-        entry, content={"type": "str"}, secret_content={"type": "str", "no_log": True}, mask={"type": "str"}
-    )
+    file_entry = dict(entry, content={"type": "str"}, secret_content={"type": "str", "no_log": True})
+    file_entry.update(mask={"type": "str"}, validate={"type": "list", "elements": "str", "default": []})
     module = AnsibleModule(
         argument_spec={
             "directories": {"type": "list", "elements": "dict", "default": [], "options": entry},

@@ -69,6 +69,10 @@ options:
         description: The folder of the service. Processes that run a program from below it are the service itself.
         type: path
         required: true
+      word:
+        description: What the command lines of these processes hold as well, where others run the same program.
+        type: str
+        default: ""
       variable:
         description: The variable that sets the port, for the message.
         type: str
@@ -160,6 +164,14 @@ logins:
   description: Whether each of O(logins) got 200, by name of the account.
   returned: success
   type: dict
+memory:
+  description: How much memory there is, without swap, in units of 1,000,000 bytes. 0 where the system does not tell.
+  returned: success
+  type: int
+processors:
+  description: How many processors there are.
+  returned: success
+  type: int
 """
 
 import os
@@ -194,7 +206,7 @@ def port_problem(entry):
             return None
     except OSError as error:
         return f"Nothing can listen on {address}:{port} here ({error.strerror}): give an address that this host has."
-    if processes.listens(processes.running_from(entry["directory"]), port):
+    if processes.listens(processes.running_from(entry["directory"], entry["word"]), port):
         return None
     return f"Something else listens on {address}:{port}: stop it, or set {entry['variable']} to a free port."
 
@@ -247,14 +259,19 @@ def disk_problem(entry):
     )
 
 
-def memory_warning(needed):
+def memory(*names):
+    """How much there is of what /proc/meminfo calls these NAMES, in units of 1,000,000 bytes; 0 where nobody says."""
     try:
         with open("/proc/meminfo", encoding="ascii") as handle:
             lines = dict(line.split(":", 1) for line in handle)
-        there = sum(int(lines[name].split()[0]) for name in ("MemTotal", "SwapTotal")) * 1024 // 1_000_000
+        return sum(int(lines[name].split()[0]) for name in names) * 1024 // 1_000_000
     except (OSError, ValueError, KeyError):
-        return None
-    if there >= needed:
+        return 0
+
+
+def memory_warning(needed):
+    there = memory("MemTotal", "SwapTotal")
+    if not there or there >= needed:
         return None
     return f"This host has {there} MB of memory and swap, and {needed} MB are needed to run well: expect a slow or killed server."
 
@@ -282,6 +299,7 @@ def main():
                     "address": text,
                     "port": number,
                     "directory": {"type": "path", "required": True},
+                    "word": {"type": "str", "default": ""},
                     "variable": text,
                 },
             },
@@ -324,6 +342,8 @@ def main():
         texts={path: text_of(path) for path in params["texts"]},
         urls={url: is_healthy(url) for url in params["urls"]},
         logins={entry["user"]: is_healthy(**entry) for entry in params["logins"]},
+        memory=memory("MemTotal"),
+        processors=os.cpu_count() or 1,
     )
 
 

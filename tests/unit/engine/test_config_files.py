@@ -215,3 +215,23 @@ def test_an_old_file_in_another_encoding(tmp_path):
     (tmp_path / "x").write_bytes("Größe=1\n".encode("latin-1"))
     apply(files=[entry(tmp_path / "x", "Größe=2\n")])
     assert (tmp_path / "x").read_text() == "Größe=2\n"
+
+
+def test_a_file_that_is_not_valid_does_not_take_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "server.conf"
+    judge = ["/bin/sh", "-c", 'grep -q good "${0#file=}" || { echo "no good in $0" >&2; exit 1; }', "file=%s"]
+    apply(files=[entry(path, "good\n", validate=judge)])
+    result = run_module("config_files", files=[entry(path, "bad\n", validate=judge)])
+    assert (
+        result["failed"]
+        and f"{path} was left as it was" in result["msg"]
+        and f"no good in file={path}" in result["msg"]
+    )
+    assert path.read_text() == "good\n"
+    assert [other.name for other in tmp_path.iterdir()] == ["server.conf"]
+
+
+def test_a_judge_that_is_not_there(tmp_path):
+    result = run_module("config_files", files=[entry(tmp_path / "x", "text", validate=["/no/such", "%s"])])
+    assert result["failed"] and "could not be judged by /no/such" in result["msg"]
+    assert not list(tmp_path.iterdir())

@@ -260,9 +260,8 @@ def _plan_bucket(wanted: Bucket, found: Bucket | None) -> list[Action]:
     is_versioned = bool(found and found.versioning)
     if wanted.versioning is not None and wanted.versioning != is_versioned:
         words = {True: "versioning: on\n", False: "versioning: off\n"}
-        actions.append(
-            Action("set_versioning", wanted.name, words[is_versioned], words[wanted.versioning], wanted.versioning)
-        )
+        before = words[is_versioned] if found else ""
+        actions.append(Action("set_versioning", wanted.name, before, words[wanted.versioning], wanted.versioning))
     found_days, ours = (found.keep_noncurrent_days or 0, found.lifecycle_is_ours) if found else (0, True)
     if wanted.keep_noncurrent_days is not None and (wanted.keep_noncurrent_days != found_days or not ours):
         before, after = (f"old versions are kept: {_days(bucket)}\n" for bucket in (found, wanted))

@@ -311,6 +311,11 @@ class Changes:
         # What lies below something that goes, goes with it.
         if not os.path.lexists(path) or any(path == gone or path.startswith(f"{gone}/") for gone in self.gone):
             return
+        if os.path.ismount(path):
+            # A disk of its own stays where it is mounted, empty.
+            for name in sorted(set(os.listdir(path)) - {"lost+found"}):
+                self.remove(os.path.join(path, name))
+            return
         self.gone.add(path)
         is_folder = os.path.isdir(path) and not os.path.islink(path)
         self.do(
@@ -318,7 +323,9 @@ class Changes:
         )
 
     def remove_if_empty(self, path):
-        # What this run removes no longer counts.
+        # What this run removes no longer counts. Where a disk is mounted is not ours to remove.
+        if os.path.ismount(path):
+            return
         if os.path.isdir(path) and not {os.path.join(path, name) for name in os.listdir(path)} - self.gone:
             self.gone.add(path)
             self.do(path, {"before": "present\n", "after": ""}, lambda: os.rmdir(path))

@@ -23,7 +23,7 @@ from minio.versioningconfig import SUSPENDED, VersioningConfig
 
 endpoint, key, secret, calls = json.load(sys.stdin)
 s3 = Minio(endpoint, access_key=key, secret_key=secret, secure=False)
-admin = MinioAdmin(endpoint, credentials=StaticProvider(key, secret), secure=False)
+admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(key, secret), secure=False)
 DO = {
     "put": lambda bucket, name, text: s3.put_object(bucket, name, io.BytesIO(text.encode()), len(text)).object_name,
     "fill": lambda bucket, name, size: s3.put_object(bucket, name, io.BytesIO(b"x" * size), size).object_name,
@@ -78,4 +78,6 @@ class Keys:
 
 
 def run_here(command: list, text: str) -> str:
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

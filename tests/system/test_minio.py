@@ -306,7 +306,7 @@ def test_a_program_of_ones_own_under_a_supervisor(here, publisher, tmp_path):
     assert writer.calls(("put", "datasets", "a", "text"), ("get", "datasets", "a")) == ["a", "text"]
 
     # Another program and another root password: the same objects. Nothing but the store was there to be restarted.
-    changes, out = here.must("site.yml", minio_root_password="another-root-password")  # noqa: S106 - of the test alone
+    changes, out = here.must("site.yml", minio_root_password="another-root-password")
     assert changes > 0 and "Start the service" in out
     assert writer.call("get", "datasets", "a") == "text"
     assert [path.name for path in (here.folder / "base/minio/programs").iterdir()] == [

@@ -215,7 +215,12 @@ def policy_name(access_key: str) -> str:
 
 def policy_of(user: User) -> str:
     """The canonical text of the policy for exactly the buckets of a user."""
-    statements = []
+    # Without a word about it, MinIO lets everybody change his own secret, make keys that outlive it, and destroy old versions of
+    # what he may delete.
+    statements: list[dict] = [
+        {"Effect": "Deny", "Action": ["admin:*"]},
+        {"Effect": "Deny", "Action": ["s3:DeleteObjectVersion"], "Resource": ["arn:aws:s3:::*"]},
+    ]
     for access in ("readonly", "readwrite"):
         names = [name for name, granted in user.grants if granted == access]
         if names:

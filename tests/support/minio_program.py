@@ -40,6 +40,7 @@ DO = {
     "forget_lifecycle": lambda bucket: s3.delete_bucket_lifecycle(bucket),
     "users": lambda: json.loads(admin.user_list()),
     "set_secret": lambda user, secret: admin.user_add(user, secret),
+    "make_key": lambda: admin.add_service_account() and None,
     "policy": lambda user, policy: admin.policy_set(policy, user=user),
     "join": lambda group, user: admin.group_add(group, [user]),
 }

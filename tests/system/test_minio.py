@@ -172,10 +172,10 @@ def test_from_nothing_to_nothing_on_a_server(server):
     assert writer.calls(
         ("put", "datasets", "a", "first"), ("put", "datasets", "a", "second"), ("get", "datasets", "a"), ("list", "datasets"),
         ("put", "private", "a", "x"), ("list", "private"), ("make_bucket", "mine"), ("remove_bucket", "datasets"),
-        ("suspend", "datasets"), ("users",), ("set_secret", "writer", "something-else"), ("buckets",),
+        ("suspend", "datasets"), ("users",), ("set_secret", "writer", "something-else"), ("make_key",), ("buckets",),
     ) == [
         "a", "a", "second", ["a"],
-        *["refused: AccessDenied"] * 7,
+        *["refused: AccessDenied"] * 8,
         ["datasets"],
     ]  # fmt: skip
     assert reader.calls(

@@ -129,7 +129,7 @@ import shutil
 import stat
 import tempfile
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
 # A file that was not in place yet when its run was killed.
 UNFINISHED = ".new"
@@ -337,7 +337,7 @@ def main():
     file_entry = dict(
         entry, content={"type": "str"}, secret_content={"type": "str", "no_log": True}, mask={"type": "str"}
     )
-    module = AnsibleModule(
+    module = UnloggedModule(
         argument_spec={
             "directories": {"type": "list", "elements": "dict", "default": [], "options": entry},
             "files": {"type": "list", "elements": "dict", "default": [], "options": file_entry},

@@ -198,11 +198,11 @@ import shutil
 import subprocess
 import time
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils import processes, systems
 from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha256_of
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import is_healthy
 from ansible_collections.mlops.stack.plugins.module_utils.service_status import full_disk
+from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
 # Seconds. A machine that keeps time is never off by this much, and a slow connection does not take so long.
 CLOCK_TOLERANCE = 300
@@ -315,7 +315,7 @@ def memory_warning(needed):
 def main():
     number = {"type": "int", "required": True}
     text = {"type": "str", "required": True}
-    module = AnsibleModule(
+    module = UnloggedModule(
         argument_spec={
             "paths": {"type": "list", "elements": "path", "default": []},
             "texts": {"type": "list", "elements": "path", "default": []},

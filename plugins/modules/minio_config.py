@@ -139,9 +139,9 @@ actions:
       type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils.minio_declaration import EMPTY, parse, plan
 from ansible_collections.mlops.stack.plugins.module_utils.minio_store import HAS_SDK, Store, StoreError
+from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
 
 def present(entries):
@@ -151,7 +151,7 @@ def present(entries):
 
 def main():
     text = {"type": "str", "required": True}
-    module = AnsibleModule(
+    module = UnloggedModule(
         argument_spec={
             "url": text,
             "root_user": text,

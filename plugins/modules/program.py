@@ -127,7 +127,10 @@ def opened(url):
     except Exception as error:  # It raises what urllib, ssl, http.client and Ansible know.
         if isinstance(error, ProgramError):
             raise
-        raise ProgramError(f"Could not download {url}: {getattr(error, 'reason', None) or error}.") from None
+        reason = getattr(error, "reason", None) or error
+        raise ProgramError(
+            f"Could not download {url}: {reason}. Check the address, and how this machine gets out (https_proxy)."
+        ) from None
 
 
 def wanted_sum(checksum, url):

@@ -316,6 +316,25 @@ def test_a_program_of_ones_own_under_a_supervisor(here, publisher, tmp_path):
     ]
 
 
+def test_mlflow_gets_a_bucket_and_a_key_of_its_own(tmp_path):
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    folders = {"stack_base_dir": str(tmp_path / "base"), "stack_data_dir": str(tmp_path / "data")}
+    site = Site(
+        tmp_path, {"server": local}, minio_port=free_port(), minio_console_port=0, mlflow_port=free_port(), **folders
+    )
+    inventory = json.loads(site.inventory.read_text())
+    site.inventory.write_text(json.dumps({**inventory, "mlflow": {"hosts": {"server": local}}}))
+    _changes, out = site.must("site.yml", "--check", "--diff")
+    for planned in (
+        "bucket mlflow",
+        "versioning: on",
+        "old versions are kept: 30 days",
+        "policies: mlops-stack-mlflow",
+    ):
+        assert planned in out, out
+    assert not (tmp_path / "base").exists() and not (tmp_path / ".config").exists()
+
+
 def test_what_stands_in_the_way_is_said_at_once(here, tmp_path):
     wrong = {
         "minio_method": "url",

@@ -135,7 +135,7 @@ import stat
 import subprocess
 import tempfile
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
 # A file that was not in place yet when its run was killed.
 UNFINISHED = ".new"
@@ -331,6 +331,11 @@ class Changes:
         # What lies below something that goes, goes with it.
         if not os.path.lexists(path) or any(path == gone or path.startswith(f"{gone}/") for gone in self.gone):
             return
+        if os.path.ismount(path):
+            # A disk of its own stays where it is mounted, empty.
+            for name in sorted(set(os.listdir(path)) - {"lost+found"}):
+                self.remove(os.path.join(path, name))
+            return
         self.gone.add(path)
         is_folder = os.path.isdir(path) and not os.path.islink(path)
         self.do(
@@ -338,7 +343,9 @@ class Changes:
         )
 
     def remove_if_empty(self, path):
-        # What this run removes no longer counts.
+        # What this run removes no longer counts. Where a disk is mounted is not ours to remove.
+        if os.path.ismount(path):
+            return
         if os.path.isdir(path) and not {os.path.join(path, name) for name in os.listdir(path)} - self.gone:
             self.gone.add(path)
             self.do(path, {"before": "present\n", "after": ""}, lambda: os.rmdir(path))
@@ -349,7 +356,7 @@ def main():
     entry.update(owner={"type": "str"}, group={"type": "str"})
     file_entry = dict(entry, content={"type": "str"}, secret_content={"type": "str", "no_log": True})
     file_entry.update(mask={"type": "str"}, validate={"type": "list", "elements": "str", "default": []})
-    module = AnsibleModule(
+    module = UnloggedModule(
         argument_spec={
             "directories": {"type": "list", "elements": "dict", "default": [], "options": entry},
             "files": {"type": "list", "elements": "dict", "default": [], "options": file_entry},

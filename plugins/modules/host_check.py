@@ -23,6 +23,11 @@ options:
     type: list
     elements: path
     default: []
+  sums:
+    description: Files whose SHA-256 is asked for.
+    type: list
+    elements: path
+    default: []
   urls:
     description: URLs of which is asked whether they answer 200 now.
     type: list
@@ -51,6 +56,24 @@ options:
     type: list
     elements: path
     default: []
+  unused:
+    description: Folders in which nothing may be, unless the service has made it.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The folder.
+        type: path
+        required: true
+      unless:
+        description: Where this exists, what is in the folder is the service's.
+        type: path
+        required: true
+      variable:
+        description: The variable that sets the folder, for the message.
+        type: str
+        required: true
   ports:
     description: Ports that must be free, or be held by the service itself.
     type: list
@@ -111,6 +134,10 @@ options:
         description: Where this exists, what needs the space is there already, and only a full disk is a problem.
         type: path
         required: true
+      free_percent:
+        description: How much of the disk the service leaves free, in percent. With less, the disk is full.
+        type: int
+        default: 0
       variable:
         description: The variable that sets the folder, for the message.
         type: str
@@ -156,6 +183,10 @@ texts:
   description: The text of each of O(texts), nothing where there is no such file.
   returned: success
   type: dict
+sums:
+  description: The SHA-256 of each of O(sums), nothing where there is no such file.
+  returned: success
+  type: dict
 urls:
   description: Whether each of O(urls) answers 200.
   returned: success
@@ -179,10 +210,11 @@ import shutil
 import subprocess
 import time
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils import processes, systems
+from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha256_of
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import is_healthy
 from ansible_collections.mlops.stack.plugins.module_utils.service_status import full_disk
+from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
 # Seconds. A machine that keeps time is never off by this much, and a slow connection does not take so long.
 CLOCK_TOLERANCE = 300
@@ -197,6 +229,20 @@ def writable_problem(path):
     if not os.access(existing, os.W_OK | os.X_OK):
         return f"{existing} is not writable for this user, so {path} can't be used: mend its permissions or choose another path."
     return None
+
+
+def unused_problem(entry):
+    path = entry["path"]
+    try:
+        # What mkfs leaves on a disk of its own is nobody's.
+        inside = sorted(set(os.listdir(path)) - {"lost+found"})
+    except OSError:
+        return None  # Not there yet; whether it can be used is asked elsewhere.
+    if not inside or os.path.exists(entry["unless"]):
+        return None
+    return (
+        f"{path} holds something else ({inside[0]}): move it away, or set {entry['variable']} to a folder of its own."
+    )
 
 
 def port_problem(entry):
@@ -215,6 +261,13 @@ def text_of(path):
     try:
         with open(path, encoding="utf-8", errors="replace") as handle:
             return handle.read()
+    except OSError:
+        return ""
+
+
+def sum_of(path):
+    try:
+        return sha256_of(path)
     except OSError:
         return ""
 
@@ -250,7 +303,7 @@ def disk_problem(entry):
         existing = os.path.dirname(existing)
     free = shutil.disk_usage(existing).free // 1_000_000
     if os.path.exists(entry["unless"]):
-        return full_disk(existing)
+        return full_disk(existing, entry["free_percent"])
     if free >= entry["megabytes"]:
         return None
     return (
@@ -279,10 +332,11 @@ def memory_warning(needed):
 def main():
     number = {"type": "int", "required": True}
     text = {"type": "str", "required": True}
-    module = AnsibleModule(
+    module = UnloggedModule(
         argument_spec={
             "paths": {"type": "list", "elements": "path", "default": []},
             "texts": {"type": "list", "elements": "path", "default": []},
+            "sums": {"type": "list", "elements": "path", "default": []},
             "urls": {"type": "list", "elements": "str", "default": []},
             "logins": {
                 "type": "list",
@@ -291,6 +345,16 @@ def main():
                 "options": {"url": text, "user": text, "password": {"type": "str", "required": True, "no_log": True}},
             },
             "writable": {"type": "list", "elements": "path", "default": []},
+            "unused": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "unless": {"type": "path", "required": True},
+                    "variable": text,
+                },
+            },
             "ports": {
                 "type": "list",
                 "elements": "dict",
@@ -315,6 +379,7 @@ def main():
                     "path": {"type": "path", "required": True},
                     "megabytes": number,
                     "unless": {"type": "path", "required": True},
+                    "free_percent": {"type": "int", "default": 0},
                     "variable": text,
                 },
             },
@@ -324,6 +389,7 @@ def main():
     )
     params = module.params
     problems = [writable_problem(path) for path in params["writable"]]
+    problems += [unused_problem(entry) for entry in params["unused"]]
     problems += [port_problem(entry) for entry in params["ports"]]
     problems += [python_problem(params["python"], params["python_minimum"])] if params["python"] else []
     problems += [clock_problem(params["now"])] if params["now"] is not None else []
@@ -340,6 +406,7 @@ def main():
         problems=[problem for problem in problems if problem],
         paths={path: os.path.exists(path) for path in params["paths"]},
         texts={path: text_of(path) for path in params["texts"]},
+        sums={path: sum_of(path) for path in params["sums"]},
         urls={url: is_healthy(url) for url in params["urls"]},
         logins={entry["user"]: is_healthy(**entry) for entry in params["logins"]},
         memory=memory("MemTotal"),

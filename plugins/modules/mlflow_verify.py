@@ -118,7 +118,8 @@ import tempfile
 import traceback
 import uuid
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
 # MLflow reads this while it is imported, and otherwise leaves a file in the user's configuration folder.
 os.environ.update(MLFLOW_DISABLE_TELEMETRY="true")
@@ -287,7 +288,7 @@ def verify(module, proven):
 
 def main():
     user = {"name": {"type": "str", "required": True}, "password": {"type": "str", "required": True, "no_log": True}}
-    module = AnsibleModule(
+    module = UnloggedModule(
         argument_spec={
             "url": {"type": "str", "required": True},
             "experiment": {"type": "str", "required": True},

@@ -190,6 +190,16 @@ def test_absent_if_empty(tmp_path):
     assert kept["paths"] == [str(home / "foreign")] and home.exists()
 
 
+def test_a_disk_stays_where_it_is_mounted(tmp_path, monkeypatch):
+    disk = tmp_path / "disk"
+    for name in ("lost+found", "store/objects"):
+        (disk / name).mkdir(parents=True)
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == str(disk))
+    removed = apply(absent=[str(disk)], absent_if_empty=[str(disk)])
+    assert removed["paths"] == [str(disk / "store")]
+    assert [path.name for path in disk.iterdir()] == ["lost+found"]
+
+
 def test_a_removed_link_leaves_what_it_leads_to(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/precious").touch()

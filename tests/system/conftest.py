@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import xdist
 
 from .account import ROOT, Account
 from .installed import Installed
@@ -29,12 +30,8 @@ def docker_answers() -> bool:
     return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
 
 
-def is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
-    session.config.stash[ENGINE_RAN] = is_worker(session.config) or docker_answers()
+    session.config.stash[ENGINE_RAN] = xdist.is_xdist_worker(session) or docker_answers()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

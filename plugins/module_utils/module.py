@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable
 
-from ansible.module_utils.basic import env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 from ansible.module_utils.common.warnings import get_deprecations, get_warnings
-from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
 from .api import open_api
 from .api_empty import EmptyApi
@@ -38,7 +37,7 @@ PLANNED_RESOURCES_SPEC = {
 }
 
 
-class MlflowModule(UnloggedModule):
+class MlflowModule(AnsibleModule):
     """A module that talks to MLflow.
 
     :arg parse: raw parameters -> (declared entries, problems). Its sentences replace those of Ansible's own check,

@@ -37,6 +37,15 @@ def test_nothing_is_logged(tmp_path, logged):
     assert logged == []
 
 
+def test_modules_of_mlflow_tell_how_long_their_lists_are(logged):
+    user = {"name": "bob", "password": "s3cr3t-'of'-\"the\"-test\\"}
+    login = {"url": "http://127.0.0.1:1", "login_user": "admin", "login_password": "correct-horse"}
+    run_module("mlflow_access", check=True, assume_empty="3.17.2", users=[user], **login)
+    said = "".join(logged)
+    assert "1 entries" in said
+    assert "s3cr3t" not in said and "correct-horse" not in said
+
+
 def test_ansible_itself_would_log_it(tmp_path, logged, monkeypatch):
     monkeypatch.setattr(UnloggedModule, "log", AnsibleModule.log)
     write(tmp_path)

@@ -1,29 +1,30 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """MLflow's own calls for users and direct grants: one small class for each generation of the API.
 
-This file has the newest, and the choice. api_legacy has the older ones, api_empty the server that is not built yet.
+This file has the newest, and the choice. api_legacy has the older ones, api_users what they share, api_empty the server
+that is not built yet.
 Upstream source: mlflow/server/auth/__init__.py and permissions.py.
 """
 
 from __future__ import annotations
 
-from .api_legacy import USERS, Api312, ApiLegacy, cannot_tell
+from .api_legacy import Api312, ApiLegacy
+from .api_users import USERS, UsersApi, cannot_tell
 from .capabilities import UNIFIED, can, parse_version
 from .client import Client, MlflowError
 from .connect import connect, not_admin, require_users_api
 from .reconcile import Grant, UserState
-from .resources import Names, Scope, lookup
+from .resources import Scope
 
 PERMISSIONS = "/api/3.0/mlflow/users/permissions"
 
 
-class Api313:
+class Api313(UsersApi):
     """MLflow 3.13 and newer: grants are rows of a hidden role `__user_<id>__`, and users/list tells everything."""
 
     def __init__(self, client: Client, version: str) -> None:
-        self.client = client
-        self.version = version
-        self._hidden_roles: dict[str, int | None] = {}
+        super().__init__(client, version)
+        self._hidden_roles: dict[str, int] = {}
 
     def users(self, _scope: Scope | None = None) -> dict[str, UserState]:
         """Every user with admin flag and direct grants, in one request.
@@ -34,25 +35,18 @@ class Api313:
         if not reply.ok or not isinstance(reply.json, dict):
             require_users_api(self.client, self.version, reply)
         workspace = self.client.workspace or "default"
-        entries = reply.json.get("users", [])
-        self._hidden_roles = {entry["username"]: (_hidden_role(entry, workspace) or {}).get("id") for entry in entries}
-        users = {entry["username"]: _user_state(entry, workspace) for entry in entries}
+        users, hidden_roles = {}, {}
+        for entry in reply.json.get("users", []):
+            hidden = _hidden_role(entry, workspace)
+            if hidden:
+                hidden_roles[entry["username"]] = hidden["id"]
+            users[entry["username"]] = _user_state(entry, workspace, hidden or {})
+        self._hidden_roles = hidden_roles
         me = users.get(self.client.user or "")
         # From 3.14 every user may list the users, but sees only the own grants.
         if me is None or not me.admin:
             raise MlflowError(not_admin(self.client))
         return users
-
-    def names(self, kind: str, names: set[str], ids: set[str]) -> Names:
-        """Find resources of one type; see resources.lookup."""
-        return lookup(self.client, kind, names, ids)
-
-    def create_user(self, name: str, password: str) -> None:
-        """Create a user who is no admin: the server ignores is_admin here."""
-        self.client.call("POST", f"{USERS}/create", body={"username": name, "password": password})
-
-    def set_admin(self, name: str, admin: bool) -> None:
-        self.client.call("PATCH", f"{USERS}/update-admin", body={"username": name, "is_admin": admin})
 
     def set_password(self, name: str, password: str) -> None:
         """Give a user another password; afterwards the session goes on when it was the own one.
@@ -133,11 +127,10 @@ def _hidden_role(entry: dict, workspace: str) -> dict | None:
     return None
 
 
-def _user_state(entry: dict, workspace: str) -> UserState:
-    hidden = _hidden_role(entry, workspace)
+def _user_state(entry: dict, workspace: str, hidden: dict) -> UserState:
     grants = {
         (row["resource_type"], row["resource_pattern"]): Grant(row["permission"], row["id"])
-        for row in (hidden or {}).get("permissions", [])
+        for row in hidden.get("permissions", [])
         # Workspace membership is a matter of roles; grant and revoke refuse this type.
         if row["resource_type"] != "workspace"
     }

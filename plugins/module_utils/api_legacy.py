@@ -11,13 +11,12 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, unquote
 
+from .api_users import USERS, UsersApi, cannot_tell
 from .capabilities import can, resource_types
-from .client import ApiError, Client, MlflowError, Reply
+from .client import ApiError, Client, MlflowError
 from .connect import not_admin, require_users_api
 from .reconcile import Grant, Key, UserState
 from .resources import Names, Scope, get_model, list_models, lookup
-
-USERS = "/api/2.0/mlflow/users"
 
 # type -> path of its calls, and the field with the id. Grants on a prompt are those on a registered model: before 3.13,
 # MLflow made no difference.
@@ -35,12 +34,11 @@ _GATEWAY = tuple(kind for kind in _CALLS if kind.startswith("gateway_"))
 _HMAC_BLOCK = 64
 
 
-class ApiLegacy:
+class ApiLegacy(UsersApi):
     """MLflow up to 3.11: one row for each user and resource, and users/get tells most of a user's rows."""
 
     def __init__(self, client: Client, version: str) -> None:
-        self.client = client
-        self.version = version
+        super().__init__(client, version)
         self._gateway: dict[str, Names] = {}
         self._held: dict[str, UserState] = {}
 
@@ -69,14 +67,7 @@ class ApiLegacy:
         """Find resources of one type; see resources.lookup."""
         if kind in _GATEWAY:
             return self._gateway_names(kind)
-        return lookup(self.client, kind, names, ids)
-
-    def create_user(self, name: str, password: str) -> None:
-        """Create a user who is no admin: the server ignores is_admin here."""
-        self.client.call("POST", f"{USERS}/create", body={"username": name, "password": password})
-
-    def set_admin(self, name: str, admin: bool) -> None:
-        self.client.call("PATCH", f"{USERS}/update-admin", body={"username": name, "is_admin": admin})
+        return super().names(kind, names, ids)
 
     def set_password(self, name: str, password: str) -> None:
         """Give a user another password; afterwards the session goes on when it was the own one."""
@@ -290,11 +281,3 @@ class Api312(ApiLegacy):
             body = {"username": name, "role_id": role["id"]}
             self.client.call("DELETE", "/api/3.0/mlflow/roles/unassign", body=body)
         return super()._leave(name) or bool(roles)
-
-
-def cannot_tell(name: str, method: str, path: str, reply: Reply) -> str:
-    """The sentence about a password of which the server said neither yes nor no."""
-    return (
-        f"cannot tell whether the password of {name!r} is right: {ApiError(method, path, reply)};"
-        f" set update_password: on_create to leave the passwords of existing users alone"
-    )

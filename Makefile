@@ -7,8 +7,11 @@ INVENTORY ?= local
 # CHECK=yes             show what would change, change nothing
 # SERVICE=mlflow        status, logs, start, stop, restart, destroy: this service alone, or several with commas between them
 # ARGS="-e …"           more words for ansible-playbook
+# Words count on the command line only: LINES, USER and DATA may well stand in the environment and mean something else.
+given = $(if $(filter command,$(origin $(1))),$($(1)))
+option = $(if $(call given,$(1)),-e $(2)=$(call given,$(1)))
 inventory := $(if $(wildcard inventories/$(INVENTORY)),inventories/$(INVENTORY),$(INVENTORY))
-play = .venv/bin/ansible-playbook -i $(inventory) $(if $(CHECK),--check --diff) $(if $(SERVICE),-e stack_services=$(SERVICE)) $(ARGS)
+play = .venv/bin/ansible-playbook -i $(inventory) $(if $(call given,CHECK),--check --diff) $(call option,SERVICE,stack_services) $(ARGS)
 
 # An inventory that needs more than ansible-core says so in its own requirements.yml.
 needs := $(wildcard $(inventory)/requirements.yml)
@@ -36,22 +39,22 @@ status start stop restart: .venv/installed ## Look at, start, stop or restart th
 
 # Ctrl-C is the end of following, not an error (99 is how ansible-playbook ends then).
 logs: .venv/installed ## Show what the services said last (LINES=100; FOLLOW=yes goes on until Ctrl-C; SERVICE=mlflow)
-	@trap : INT; $(play) playbooks/logs.yml $(if $(LINES),-e stack_log_lines=$(LINES)) $(if $(FOLLOW),-e stack_log_follow=$(FOLLOW)) || [ $$? -eq 99 ]
+	@trap : INT; $(play) playbooks/logs.yml $(call option,LINES,stack_log_lines) $(call option,FOLLOW,stack_log_follow) || [ $$? -eq 99 ]
 
 destroy teardown: .venv/installed ## Remove the services (CONFIRM=yes does not ask; DATA=yes removes data and passwords, too)
-	@$(play) playbooks/teardown.yml $(if $(CONFIRM),-e stack_teardown_confirm=$(CONFIRM)) $(if $(DATA),-e stack_teardown_data=$(DATA))
+	@$(play) playbooks/teardown.yml $(call option,CONFIRM,stack_teardown_confirm) $(call option,DATA,stack_teardown_data)
 
 credentials: .venv/installed ## Write what a user's MLflow client needs, ready to hand over (USER=alice)
-	@$(play) playbooks/credentials.yml -e 'credentials_user="$(USER)"'
+	@$(play) playbooks/credentials.yml -e 'credentials_user="$(call given,USER)"'
 
 passwd: .venv/installed ## Ask for a new admin's password and set it
 	@$(play) playbooks/passwd.yml
 
 secrets_export secrets_import: .venv/installed ## Move the secrets to another controller (FILE=secrets.yml; ARGS=--ask-vault-pass)
-	@$(play) playbooks/$@.yml $(if $(FILE),-e secrets_file=$(FILE))
+	@$(play) playbooks/$@.yml $(call option,FILE,secrets_file)
 
 init_inventory: .venv/installed ## Write a commented inventory to begin with (INTO=inventories/mine)
-	@$(play) playbooks/init_inventory.yml $(if $(INTO),-e inventory_path=$(INTO))
+	@$(play) playbooks/init_inventory.yml $(call option,INTO,inventory_path)
 
 lint: .venv-test/installed ## Run all linters and documentation checks
 	@.venv-test/bin/pytest -v tests/lint

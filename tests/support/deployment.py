@@ -72,11 +72,12 @@ class Deployment:
     def deploy(self, *arguments: str, **variables) -> Result:
         return self.play("site.yml", *arguments, **variables)
 
-    def make(self, target: str, *words: str) -> Result:
+    def make(self, target: str, *words: str, environment: dict[str, str] | None = None) -> Result:
         """A make target, with this deployment's variables in ARGS."""
         arguments = " ".join(f"-e {name}={value}" for name, value in self.variables().items())
         command = ["make", target, f"ARGS={arguments}", *words]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=400, check=False)
+        env = {**self.env, **(environment or {})}
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=400, check=False)
         return Result(done)
 
     def secret(self, name: str) -> str:

@@ -39,7 +39,7 @@ ProtectKernelModules=yes
 ProtectControlGroups=yes
 NoNewPrivileges=yes
 CapabilityBoundingSet=
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6{netlink}
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
@@ -153,6 +153,8 @@ def systemd_files(definition: dict) -> dict:
         user=process["user"],
         directory=directory,
         working_directory=process["state_dirs"][0],
+        # How Go asks for the addresses of the host.
+        netlink=" AF_NETLINK" if process.get("netlink") else "",
         state_dirs=" ".join(_unit_word(path) for path in process["state_dirs"]),
         command=" ".join(_unit_word(word) for word in process["command"]),
     )

@@ -39,12 +39,12 @@ def running_from(folder: str, word: str = "") -> list[int]:
 
 
 def of_service(name: str, directory: str) -> list[int]:
-    """Process ids of the service NAME, which runs from virtual environments in its DIRECTORY.
+    """Process ids of the service NAME, which runs programs from below its DIRECTORY.
 
     What people run from there themselves (`mlflow gc`, say) lacks the name in its environment and is not meant. Where the
     environment of a process can't be read, as on macOS, its program decides.
     """
-    return [pid for pid in running_from(os.path.join(directory, "venvs")) if _is_service(pid, name)]
+    return [pid for pid in running_from(directory) if _is_service(pid, name)]
 
 
 def _is_service(pid: int, name: str) -> bool:

@@ -27,17 +27,17 @@ def lines_of(text: str) -> list[str]:
 
 
 class JournalLog:
-    """The journal's entries of a unit. The cursor is the journal's own."""
+    """The journal's entries of a unit, or with an identifier. The cursor is the journal's own."""
 
-    def __init__(self, manager: Systemd):
-        self.unit = manager.unit
-        self.place = f"journalctl --unit {self.unit}"
+    def __init__(self, which: str, name: str):
+        self.which, self.name = which, name
+        self.place = f"journalctl {which} {name}"
 
     def read(self, count: int, cursor: str) -> tuple[list[str], str]:
         command = [
             "journalctl",
-            "--unit",
-            self.unit,
+            self.which,
+            self.name,
             "--output",
             "cat",
             "--all",
@@ -48,7 +48,7 @@ class JournalLog:
         done = run(command + ([f"--after-cursor={cursor}"] if cursor else [f"--lines={count}"]), check=False)
         if done.returncode:
             said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-            raise ServiceError(f"The journal of {self.unit} can't be read: {said[0]}")
+            raise ServiceError(f"The journal of {self.name} can't be read: {said[0]}")
         lines = lines_of(done.stdout)
         if lines and lines[-1].startswith(CURSOR_LINE):
             cursor = lines.pop().removeprefix(CURSOR_LINE)
@@ -108,4 +108,4 @@ class FileLog:
 
 def log_of(manager: Systemd | Supervisor) -> JournalLog | FileLog:
     """The log that MANAGER keeps for its service."""
-    return JournalLog(manager) if isinstance(manager, Systemd) else FileLog(manager)
+    return JournalLog("--unit", manager.unit) if isinstance(manager, Systemd) else FileLog(manager)

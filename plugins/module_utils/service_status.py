@@ -22,10 +22,14 @@ from ansible_collections.mlops.stack.plugins.module_utils.service_managers impor
 LEAST_FREE = 20
 
 
-def full_disk(folder: str) -> str | None:
-    """The sentence about a disk on which next to nothing can be written any more."""
-    free = shutil.disk_usage(folder).free // 1_000_000
-    return f"The disk of {folder} is full ({free} MB are free): make room there." if free < LEAST_FREE else None
+def full_disk(folder: str, free_percent: int = 0) -> str | None:
+    """The sentence about a disk on which next to nothing can be written any more, or less than a service leaves free."""
+    usage = shutil.disk_usage(folder)
+    # Of what can be used at all: what the file system keeps for root is not in it.
+    kept = (usage.used + usage.free) * free_percent // 100
+    if usage.free >= LEAST_FREE * 1_000_000 and usage.free > kept:
+        return None
+    return f"The disk of {folder} is full ({usage.free // 1_000_000} MB are free): make room there."
 
 
 def entries(folder: str) -> list[str]:
@@ -38,7 +42,7 @@ class Status:
     def __init__(self, params: dict):
         self.name, self.directory, self.program = params["name"], params["directory"], params["program"]
         self.files, self.data, self.url = params["files"], params["data"], params["health_url"]
-        self.health_timeout = params["health_timeout"]
+        self.health_timeout, self.free_percent = params["health_timeout"], params.get("free_percent", 0)
         self.manager = MANAGERS[params["manager"]](self.name, self.directory)
         self.state, self.findings, self.pid = "unknown", [], 0
 
@@ -163,7 +167,10 @@ class Status:
 
     def _look_at_disks(self) -> None:
         folders = [folder for folder in (self.directory, *self.data) if os.path.isdir(folder)]
-        said = {os.stat(folder).st_dev: full_disk(folder) for folder in reversed(folders)}
+        said = {}
+        for folder in reversed(folders):
+            disk = os.stat(folder).st_dev
+            said[disk] = full_disk(folder, self.free_percent if folder in self.data else 0) or said.get(disk)
         self.findings += [sentence for sentence in said.values() if sentence]
 
     # What people notice

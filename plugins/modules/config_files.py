@@ -65,6 +65,11 @@ options:
       group:
         description: Name of the owning group. The owner's primary group when only O(files[].owner) is given.
         type: str
+      validate:
+        description: A program and its arguments that judge the new file (V(%s)) before it takes its place. Not run in check mode.
+        type: list
+        elements: str
+        default: []
   absent:
     description: Files and folders to remove, folders with all that is in them.
     type: list
@@ -127,6 +132,7 @@ import pwd
 import re
 import shutil
 import stat
+import subprocess
 import tempfile
 
 from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
@@ -218,10 +224,24 @@ def write(entry, path, text):
             stream.flush()
             os.fsync(stream.fileno())
         set_attributes(entry, temporary)
+        validate(entry, path, temporary)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def validate(entry, path, temporary):
+    if not entry["validate"]:
+        return
+    command = [word.replace("%s", temporary) for word in entry["validate"]]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise FileError(f"{path} could not be judged by {command[0]}: {type(error).__name__}.") from None
+    if done.returncode:
+        said = " / ".join((done.stderr or done.stdout).replace(temporary, path).strip().splitlines()[:2])
+        raise FileError(f"{path} was left as it was, because the new one is not valid: {said}")
 
 
 def unfinished(path):
@@ -311,6 +331,11 @@ class Changes:
         # What lies below something that goes, goes with it.
         if not os.path.lexists(path) or any(path == gone or path.startswith(f"{gone}/") for gone in self.gone):
             return
+        if os.path.ismount(path):
+            # A disk of its own stays where it is mounted, empty.
+            for name in sorted(set(os.listdir(path)) - {"lost+found"}):
+                self.remove(os.path.join(path, name))
+            return
         self.gone.add(path)
         is_folder = os.path.isdir(path) and not os.path.islink(path)
         self.do(
@@ -318,7 +343,9 @@ class Changes:
         )
 
     def remove_if_empty(self, path):
-        # What this run removes no longer counts.
+        # What this run removes no longer counts. Where a disk is mounted is not ours to remove.
+        if os.path.ismount(path):
+            return
         if os.path.isdir(path) and not {os.path.join(path, name) for name in os.listdir(path)} - self.gone:
             self.gone.add(path)
             self.do(path, {"before": "present\n", "after": ""}, lambda: os.rmdir(path))
@@ -327,9 +354,8 @@ class Changes:
 def main():
     entry = {"path": {"type": "path", "required": True}, "mode": {"type": "str", "required": True}}
     entry.update(owner={"type": "str"}, group={"type": "str"})
-    file_entry = dict(
-        entry, content={"type": "str"}, secret_content={"type": "str", "no_log": True}, mask={"type": "str"}
-    )
+    file_entry = dict(entry, content={"type": "str"}, secret_content={"type": "str", "no_log": True})
+    file_entry.update(mask={"type": "str"}, validate={"type": "list", "elements": "str", "default": []})
     module = UnloggedModule(
         argument_spec={
             "directories": {"type": "list", "elements": "dict", "default": [], "options": entry},

@@ -23,6 +23,11 @@ options:
     type: list
     elements: path
     default: []
+  sums:
+    description: Files whose SHA-256 is asked for.
+    type: list
+    elements: path
+    default: []
   urls:
     description: URLs of which is asked whether they answer 200 now.
     type: list
@@ -51,6 +56,24 @@ options:
     type: list
     elements: path
     default: []
+  unused:
+    description: Folders in which nothing may be, unless the service has made it.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The folder.
+        type: path
+        required: true
+      unless:
+        description: Where this exists, what is in the folder is the service's.
+        type: path
+        required: true
+      variable:
+        description: The variable that sets the folder, for the message.
+        type: str
+        required: true
   ports:
     description: Ports that must be free, or be held by the service itself.
     type: list
@@ -69,6 +92,10 @@ options:
         description: The folder of the service. Processes that run a program from below it are the service itself.
         type: path
         required: true
+      word:
+        description: What the command lines of these processes hold as well, where others run the same program.
+        type: str
+        default: ""
       variable:
         description: The variable that sets the port, for the message.
         type: str
@@ -107,6 +134,10 @@ options:
         description: Where this exists, what needs the space is there already, and only a full disk is a problem.
         type: path
         required: true
+      free_percent:
+        description: How much of the disk the service leaves free, in percent. With less, the disk is full.
+        type: int
+        default: 0
       variable:
         description: The variable that sets the folder, for the message.
         type: str
@@ -152,6 +183,10 @@ texts:
   description: The text of each of O(texts), nothing where there is no such file.
   returned: success
   type: dict
+sums:
+  description: The SHA-256 of each of O(sums), nothing where there is no such file.
+  returned: success
+  type: dict
 urls:
   description: Whether each of O(urls) answers 200.
   returned: success
@@ -160,6 +195,14 @@ logins:
   description: Whether each of O(logins) got 200, by name of the account.
   returned: success
   type: dict
+memory:
+  description: How much memory there is, without swap, in units of 1,000,000 bytes. 0 where the system does not tell.
+  returned: success
+  type: int
+processors:
+  description: How many processors there are.
+  returned: success
+  type: int
 """
 
 import os
@@ -168,6 +211,7 @@ import subprocess
 import time
 
 from ansible_collections.mlops.stack.plugins.module_utils import processes, systems
+from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha256_of
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import is_healthy
 from ansible_collections.mlops.stack.plugins.module_utils.service_status import full_disk
 from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
@@ -187,6 +231,20 @@ def writable_problem(path):
     return None
 
 
+def unused_problem(entry):
+    path = entry["path"]
+    try:
+        # What mkfs leaves on a disk of its own is nobody's.
+        inside = sorted(set(os.listdir(path)) - {"lost+found"})
+    except OSError:
+        return None  # Not there yet; whether it can be used is asked elsewhere.
+    if not inside or os.path.exists(entry["unless"]):
+        return None
+    return (
+        f"{path} holds something else ({inside[0]}): move it away, or set {entry['variable']} to a folder of its own."
+    )
+
+
 def port_problem(entry):
     address, port = entry["address"], entry["port"]
     try:
@@ -194,7 +252,7 @@ def port_problem(entry):
             return None
     except OSError as error:
         return f"Nothing can listen on {address}:{port} here ({error.strerror}): give an address that this host has."
-    if processes.listens(processes.running_from(entry["directory"]), port):
+    if processes.listens(processes.running_from(entry["directory"], entry["word"]), port):
         return None
     return f"Something else listens on {address}:{port}: stop it, or set {entry['variable']} to a free port."
 
@@ -203,6 +261,13 @@ def text_of(path):
     try:
         with open(path, encoding="utf-8", errors="replace") as handle:
             return handle.read()
+    except OSError:
+        return ""
+
+
+def sum_of(path):
+    try:
+        return sha256_of(path)
     except OSError:
         return ""
 
@@ -238,7 +303,7 @@ def disk_problem(entry):
         existing = os.path.dirname(existing)
     free = shutil.disk_usage(existing).free // 1_000_000
     if os.path.exists(entry["unless"]):
-        return full_disk(existing)
+        return full_disk(existing, entry["free_percent"])
     if free >= entry["megabytes"]:
         return None
     return (
@@ -247,14 +312,19 @@ def disk_problem(entry):
     )
 
 
-def memory_warning(needed):
+def memory(*names):
+    """How much there is of what /proc/meminfo calls these NAMES, in units of 1,000,000 bytes; 0 where nobody says."""
     try:
         with open("/proc/meminfo", encoding="ascii") as handle:
             lines = dict(line.split(":", 1) for line in handle)
-        there = sum(int(lines[name].split()[0]) for name in ("MemTotal", "SwapTotal")) * 1024 // 1_000_000
+        return sum(int(lines[name].split()[0]) for name in names) * 1024 // 1_000_000
     except (OSError, ValueError, KeyError):
-        return None
-    if there >= needed:
+        return 0
+
+
+def memory_warning(needed):
+    there = memory("MemTotal", "SwapTotal")
+    if not there or there >= needed:
         return None
     return f"This host has {there} MB of memory and swap, and {needed} MB are needed to run well: expect a slow or killed server."
 
@@ -266,6 +336,7 @@ def main():
         argument_spec={
             "paths": {"type": "list", "elements": "path", "default": []},
             "texts": {"type": "list", "elements": "path", "default": []},
+            "sums": {"type": "list", "elements": "path", "default": []},
             "urls": {"type": "list", "elements": "str", "default": []},
             "logins": {
                 "type": "list",
@@ -274,6 +345,16 @@ def main():
                 "options": {"url": text, "user": text, "password": {"type": "str", "required": True, "no_log": True}},
             },
             "writable": {"type": "list", "elements": "path", "default": []},
+            "unused": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "unless": {"type": "path", "required": True},
+                    "variable": text,
+                },
+            },
             "ports": {
                 "type": "list",
                 "elements": "dict",
@@ -282,6 +363,7 @@ def main():
                     "address": text,
                     "port": number,
                     "directory": {"type": "path", "required": True},
+                    "word": {"type": "str", "default": ""},
                     "variable": text,
                 },
             },
@@ -297,6 +379,7 @@ def main():
                     "path": {"type": "path", "required": True},
                     "megabytes": number,
                     "unless": {"type": "path", "required": True},
+                    "free_percent": {"type": "int", "default": 0},
                     "variable": text,
                 },
             },
@@ -306,6 +389,7 @@ def main():
     )
     params = module.params
     problems = [writable_problem(path) for path in params["writable"]]
+    problems += [unused_problem(entry) for entry in params["unused"]]
     problems += [port_problem(entry) for entry in params["ports"]]
     problems += [python_problem(params["python"], params["python_minimum"])] if params["python"] else []
     problems += [clock_problem(params["now"])] if params["now"] is not None else []
@@ -322,8 +406,11 @@ def main():
         problems=[problem for problem in problems if problem],
         paths={path: os.path.exists(path) for path in params["paths"]},
         texts={path: text_of(path) for path in params["texts"]},
+        sums={path: sum_of(path) for path in params["sums"]},
         urls={url: is_healthy(url) for url in params["urls"]},
         logins={entry["user"]: is_healthy(**entry) for entry in params["logins"]},
+        memory=memory("MemTotal"),
+        processors=os.cpu_count() or 1,
     )
 
 

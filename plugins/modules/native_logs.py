@@ -28,6 +28,13 @@ options:
     type: str
     choices: [systemd, supervisor]
     required: true
+  identifier:
+    description:
+      - The identifier (C(journalctl --identifier)) under which a service from a package writes to the journal.
+        Its entries are shown instead of those of the unit of O(name).
+      - Unlike those of a unit, they are complete where processes end right after what they wrote.
+    type: str
+    default: ""
   lines:
     description: How many of the last lines to show.
     type: int
@@ -89,7 +96,7 @@ place:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mlops.stack.plugins.module_utils.service_logs import log_of
+from ansible_collections.mlops.stack.plugins.module_utils.service_logs import JournalLog, log_of
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import MANAGERS, ServiceError
 
 
@@ -99,6 +106,7 @@ def main():
             "name": {"type": "str", "required": True},
             "directory": {"type": "path", "required": True},
             "manager": {"type": "str", "choices": sorted(MANAGERS), "required": True},
+            "identifier": {"type": "str", "default": ""},
             "lines": {"type": "int", "default": 100},
             "cursor": {"type": "str", "default": ""},
             "prefix": {"type": "str", "default": ""},
@@ -110,7 +118,8 @@ def main():
     params = module.params
     if params["lines"] < 0:
         module.fail_json(msg=f"lines is {params['lines']}: give how many lines to show, 0 or more.")
-    log = log_of(MANAGERS[params["manager"]](params["name"], params["directory"]))
+    manager = MANAGERS[params["manager"]](params["name"], params["directory"])
+    log = JournalLog("--identifier", params["identifier"]) if params["identifier"] else log_of(manager)
     try:
         lines, cursor = log.read(params["lines"], params["cursor"])
     except ServiceError as error:

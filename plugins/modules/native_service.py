@@ -22,7 +22,7 @@ options:
     type: str
     required: true
   directory:
-    description: The folder of the service, with its virtual environments and its configuration.
+    description: The folder of the service, with its programs and its configuration.
     type: path
     required: true
   manager:

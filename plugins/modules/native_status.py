@@ -18,7 +18,7 @@ options:
     type: str
     required: true
   directory:
-    description: The folder of the service, with its virtual environments and its configuration.
+    description: The folder of the service, with its programs and its configuration.
     type: path
     required: true
   manager:
@@ -27,7 +27,7 @@ options:
     choices: [systemd, supervisor]
     required: true
   program:
-    description: What is run, C(<directory>/venvs/<version>/bin/python).
+    description: What is run, C(<directory>/<folder>/<version>/bin/<program>).
     type: path
     required: true
   files:
@@ -48,6 +48,10 @@ options:
     description: How long the service may take to answer after a start, in seconds.
     type: int
     default: 180
+  free_percent:
+    description: How much of the disk of its data the service leaves free, in percent. With less, it refuses to write.
+    type: int
+    default: 0
 attributes:
   check_mode:
     description: It only looks.
@@ -105,6 +109,7 @@ def main():
             "data": {"type": "list", "elements": "path", "default": []},
             "health_url": {"type": "str", "required": True},
             "health_timeout": {"type": "int", "default": 180},
+            "free_percent": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )

@@ -112,7 +112,7 @@ def test_an_inventory_without_a_group_of_ours(deployment, tmp_path):
     path.write_text(yaml.safe_dump({"mlfow": {"hosts": {"h": {"ansible_connection": "local"}}}}))
     right, deployment.inventory = deployment.inventory, path
     try:
-        deployment.deploy().refused("is in a group that mlops.stack knows (mlflow): put one there.")
+        deployment.deploy().refused("is in a group that mlops.stack knows (postgres, minio, mlflow): put one there.")
     finally:
         deployment.inventory = right
 

@@ -190,6 +190,16 @@ def test_absent_if_empty(tmp_path):
     assert kept["paths"] == [str(home / "foreign")] and home.exists()
 
 
+def test_a_disk_stays_where_it_is_mounted(tmp_path, monkeypatch):
+    disk = tmp_path / "disk"
+    for name in ("lost+found", "store/objects"):
+        (disk / name).mkdir(parents=True)
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == str(disk))
+    removed = apply(absent=[str(disk)], absent_if_empty=[str(disk)])
+    assert removed["paths"] == [str(disk / "store")]
+    assert [path.name for path in disk.iterdir()] == ["lost+found"]
+
+
 def test_a_removed_link_leaves_what_it_leads_to(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/precious").touch()
@@ -215,3 +225,23 @@ def test_an_old_file_in_another_encoding(tmp_path):
     (tmp_path / "x").write_bytes("Größe=1\n".encode("latin-1"))
     apply(files=[entry(tmp_path / "x", "Größe=2\n")])
     assert (tmp_path / "x").read_text() == "Größe=2\n"
+
+
+def test_a_file_that_is_not_valid_does_not_take_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "server.conf"
+    judge = ["/bin/sh", "-c", 'grep -q good "${0#file=}" || { echo "no good in $0" >&2; exit 1; }', "file=%s"]
+    apply(files=[entry(path, "good\n", validate=judge)])
+    result = run_module("config_files", files=[entry(path, "bad\n", validate=judge)])
+    assert (
+        result["failed"]
+        and f"{path} was left as it was" in result["msg"]
+        and f"no good in file={path}" in result["msg"]
+    )
+    assert path.read_text() == "good\n"
+    assert [other.name for other in tmp_path.iterdir()] == ["server.conf"]
+
+
+def test_a_judge_that_is_not_there(tmp_path):
+    result = run_module("config_files", files=[entry(tmp_path / "x", "text", validate=["/no/such", "%s"])])
+    assert result["failed"] and "could not be judged by /no/such" in result["msg"]
+    assert not list(tmp_path.iterdir())

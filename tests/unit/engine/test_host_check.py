@@ -188,3 +188,18 @@ def test_a_process_that_does_not_want_to_end(tmp_path):
 
 def test_this_process_is_never_among_them():
     assert os.getpid() not in processes.running_from(str(Path(sys.executable).parent))
+
+
+def test_of_several_that_run_one_program_a_word_tells_ours(tmp_path):
+    port = free_port()
+    entry = {"address": "127.0.0.1", "port": port, "directory": str(tmp_path), "variable": "db_port"}
+    with program(tmp_path / "bin/db", LISTEN.format(port=port) + "  # /etc/db/ours/"):
+        assert check(ports=[{**entry, "word": "/etc/db/ours/"}])["problems"] == []
+        (problem,) = check(ports=[{**entry, "word": "/etc/db/theirs/"}])["problems"]
+    assert problem == f"Something else listens on 127.0.0.1:{port}: stop it, or set db_port to a free port."
+
+
+def test_memory_and_processors_are_told():
+    told = check()
+    assert told["memory"] > 100
+    assert told["processors"] == os.cpu_count()

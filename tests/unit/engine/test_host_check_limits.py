@@ -49,7 +49,7 @@ def test_disk_space(tmp_path, monkeypatch):
 
     def usage(path):
         asked.append(path)
-        return SimpleNamespace(free=749_999_999)
+        return SimpleNamespace(used=10**12, free=749_999_999)
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
     entry = {"path": f"{tmp_path}/a/b", "megabytes": 750, "unless": f"{tmp_path}/python", "variable": "stack_base_dir"}
@@ -63,8 +63,34 @@ def test_disk_space(tmp_path, monkeypatch):
     # What is there already needs no room, but for what it writes.
     (tmp_path / "python").touch()
     assert check(disk=[entry])["problems"] == []
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=19_999_999))
+    # Unless it leaves a part of the disk free, and has come to that.
+    assert check(disk=[{**entry, "free_percent": 1}])["problems"] == [
+        f"The disk of {tmp_path} is full (749 MB are free): make room there."
+    ]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(used=10**10, free=749_999_999))
+    assert check(disk=[{**entry, "free_percent": 1}])["problems"] == []
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(used=10**8, free=19_999_999))
     assert check(disk=[entry])["problems"] == [f"The disk of {tmp_path} is full (19 MB are free): make room there."]
+
+
+def test_a_folder_in_which_nothing_may_be(tmp_path):
+    folder = tmp_path / "data"
+    entry = {"path": str(folder), "unless": f"{folder}/.mark", "variable": "minio_data_dir"}
+    assert check(unused=[entry])["problems"] == []
+    (folder / "lost+found").mkdir(parents=True)
+    assert check(unused=[entry])["problems"] == []
+    (folder / "photos").mkdir()
+    sentence = f"{folder} holds something else (photos): move it away, or set minio_data_dir to a folder of its own."
+    assert check(unused=[entry])["problems"] == [sentence]
+    (folder / ".mark").touch()
+    assert check(unused=[entry])["problems"] == []
+
+
+def test_checksums(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    there, gone = str(tmp_path / "a"), str(tmp_path / "b")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # Of "abc", from FIPS 180-2.
+    assert check(sums=[there, gone])["sums"] == {there: known, gone: ""}
 
 
 def test_disk_space_of_this_machine(tmp_path):

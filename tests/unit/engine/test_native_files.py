@@ -173,6 +173,14 @@ def test_systemd_gives_the_program_its_arguments_unchanged(arguments):
     assert [words_of(line.removeprefix("ExecStart=")) for line in lines] == [["/usr/bin/printf", *arguments]]
 
 
+def test_a_service_that_asks_the_kernel_for_addresses_may_do_so():
+    definition = mlflow_definition()
+    families = "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6"
+    assert f"{families}\n" in contents(systemd_files(definition))[UNIT]
+    definition["process"]["netlink"] = True
+    assert f"{families} AF_NETLINK\n" in contents(systemd_files(definition))[UNIT]
+
+
 def test_percent_and_dollar_are_doubled_in_the_unit():
     definition = mlflow_definition()
     definition["process"]["command"] = ["/bin/echo", "100%", "$HOME"]

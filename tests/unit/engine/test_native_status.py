@@ -111,7 +111,7 @@ def test_a_full_disk(svc, monkeypatch):
     svc.write()
     svc.data.mkdir(exist_ok=True)
     (svc.data / "mlflow.db").touch()
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3_999_999))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(used=10**8, free=3_999_999))
     assert svc.look() == ("not running", ["The disk of svc is full (3 MB are free): make room there."])
 
 

@@ -1,0 +1,210 @@
+"""PostgreSQL on a real systemd server, from nothing through all kinds of drift to nothing. The tests build on one another."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+from support.postgres_host import DESK, PASSWORDS, SHOP, PostgresHost
+
+NAME = "mlops-stack-postgres"
+
+
+@pytest.fixture(scope="module")
+def host(docker, tmp_path_factory):
+    there = PostgresHost(tmp_path_factory.mktemp("postgres"), NAME, os.environ.get("POSTGRES_TEST_SUITE", "bookworm"))
+    there.virgin = there.everything()
+    yield there
+    there.remove()
+
+
+def test_check_on_a_new_host_reads_like_a_plan(host):
+    done = host.play("site", "--check", "--diff").ok()
+    assert done.changed > 0
+    assert f"packages postgresql-{host.major}, python3-psycopg2" in done.out
+    assert "+shared_buffers = " in done.out
+    assert re.search(r"shop +shop_owner +pg_trgm, uuid-ossp", done.out), done.out
+    assert host.everything() == host.virgin
+
+
+def test_mistakes_are_said_together_before_anything_changes(host):
+    wrong = [{**SHOP, "name": "Shop"}, {**DESK, "password": "short"}]
+    done = host.play(
+        "site", postgres_databases_extra=wrong, postgres_version="9", postgres_data_dir="/home/pg", postgres_port=22
+    )
+    done.refused("has the name 'Shop'")
+    for part in (
+        "needs a password of 12",
+        "postgres_version is '9'",
+        "the service does not see",
+        "Something else listens on 127.0.0.1:22",
+    ):
+        assert part in done.out, done.out
+    assert host.everything() == host.virgin
+
+
+def test_deploy(host):
+    host.watch()
+    assert host.play("site", "--diff", "-vvv").ok().changed > 0
+    assert host.watched() == ""
+    assert host.shell(f"systemctl is-active {host.unit}; systemctl is-enabled postgresql") == "active\nenabled"
+    assert host.shell("ls /etc/postgresql/*") == "mlops", "no cluster `main` came with the packages"
+    assert host.listening() == ["127.0.0.1:5432"]
+
+
+def test_again_changes_nothing(host):
+    assert host.play("site", "--diff").ok().changed == 0
+
+
+def test_users_reach_their_own_databases_and_nothing_else(host):
+    assert host.login(SHOP, "CREATE TABLE t (n int); INSERT INTO t VALUES (7); SELECT n FROM t").splitlines()[-1] == "7"
+    assert (
+        host.login(SHOP, "SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension")
+        == "pg_trgm plpgsql uuid-ossp"
+    )
+    assert "password authentication failed" in host.login({**SHOP, "password": "wrong-pass-000"})
+    assert "no pg_hba.conf entry" in host.login({**SHOP, "name": "desk"})
+    assert "no pg_hba.conf entry" in host.login({**SHOP, "name": "postgres"})
+    # And without that line in pg_hba.conf, the database itself refuses.
+    assert host.sql("SELECT has_database_privilege('shop_owner', 'desk', 'CONNECT')") == "f"
+    assert host.sql("SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = 'shop_owner'") == "f"
+    assert "no pg_hba.conf entry" in host.login({**SHOP, "owner": "postgres"})
+    refused = host.shell(
+        "setpriv --reuid=deploy --clear-groups psql -U postgres -d postgres -c 'SELECT 1'", check=False
+    )
+    assert "Peer authentication failed" in refused
+
+
+def test_the_unit_is_confined(host):
+    status = host.shell(f"cat /proc/{host.pid()}/status")
+    assert (
+        re.search(r"CapBnd:\s+0+\n", status)
+        and re.search(r"NoNewPrivs:\s+1", status)
+        and re.search(r"Seccomp:\s+2", status)
+    )
+    refused = host.shell(f"nsenter --target {host.pid()} --mount touch /etc/x /var/lib/x", check=False)
+    assert refused.count("Read-only file system") == 2
+
+
+def test_no_secret_is_left_where_others_can_read(host):
+    places = {
+        "output": host.printed,
+        "journal": host.shell("journalctl --no-pager --output=export"),
+        "files": host.shell(
+            f"grep -rlE '{'|'.join(PASSWORDS)}' /etc /var /run /tmp /home /opt 2>/dev/null", check=False
+        ),
+    }
+    for place, text in places.items():
+        assert not [password for password in PASSWORDS if password in text], place
+    assert places["files"] == ""
+
+
+def test_a_setting_that_can_be_reloaded_restarts_nothing(host):
+    before = host.pid()
+    host.play("site", postgres_settings={"work_mem": "9MB"}).ok()
+    assert (host.sql("SHOW work_mem"), host.pid()) == ("9MB", before)
+
+
+def test_a_setting_that_needs_a_restart_gets_one(host):
+    before = host.pid()
+    host.play("site", postgres_settings={"work_mem": "9MB", "max_connections": 40}).ok()
+    assert host.sql("SHOW max_connections") == "40" and host.pid() != before
+
+
+def test_a_misspelt_setting_changes_nothing(host):
+    before = host.pid()
+    done = host.play("site", postgres_settings={"work_memory": "9MB"})
+    done.refused('unrecognized configuration parameter "work_memory"')
+    assert host.sql("SELECT count(*) FROM pg_file_settings WHERE error IS NOT NULL") == "0"
+    assert host.pid() == before
+
+
+def test_what_somebody_broke_is_healed(host):
+    host.sql("ALTER ROLE shop_owner PASSWORD 'by-hand-4711-xx' SUPERUSER")
+    host.sql("GRANT CONNECT ON DATABASE shop TO PUBLIC")
+    host.sql("DROP DATABASE desk")
+    host.shell(f"echo 'host all all 0.0.0.0/0 trust' >> {host.config}/pg_hba.conf; systemctl reload {host.unit}")
+    host.shell(f"systemctl stop {host.unit}; systemctl disable postgresql 2>&1")
+    assert "It is stopped: make start starts it." in host.play("status").ok().out
+    assert "not running" in host.play("status", "--check").ok().out
+    done = host.play("site").ok()
+    assert host.login(SHOP, "SELECT n FROM t") == "7"
+    assert host.login(DESK) == "desk_owner"
+    assert host.sql("SELECT has_database_privilege('desk_owner', 'shop', 'CONNECT')") == "f"
+    assert host.sql("SELECT rolsuper FROM pg_roles WHERE rolname = 'shop_owner'") == "f"
+    assert "trust" not in host.shell(f"cat {host.config}/pg_hba.conf")
+    assert host.shell("systemctl is-enabled postgresql") == "enabled"
+    assert done.changed >= 6, done.out
+
+
+def test_a_killed_server_comes_back_by_itself(host):
+    host.shell(f"kill -9 {host.pid()}")
+    host.shell(f"for i in $(seq 60); do systemctl is-active {host.unit} && exit; sleep 0.5; done; exit 1")
+    assert host.login(SHOP, "SELECT n FROM t") == "7"
+
+
+def test_the_same_server_as_an_external_one(host):
+    host.sql("CREATE ROLE cloud_admin LOGIN CREATEDB CREATEROLE PASSWORD 'cloud-pass-7c2d'")
+    host.shell(f"sed -i '2i host all all 127.0.0.1/32 scram-sha-256' {host.config}/pg_hba.conf")
+    host.sql("SELECT pg_reload_conf()")
+    there = {
+        "postgres_external_host": "127.0.0.1",
+        "postgres_external_ssl_mode": "disable",
+        "postgres_external_admin_user": "cloud_admin",
+        "postgres_external_admin_password": "cloud-pass-7c2d",
+        "postgres_databases_extra": [
+            {"name": "lake", "owner": "lake_owner", "password": "lake-pass-90aa", "extensions": ["pg_trgm"]}
+        ],
+    }
+    (lake,) = there["postgres_databases_extra"]
+    host.play("site", **{**there, "postgres_external_admin_password": "wrong-pass-1"}).refused(
+        "does not let cloud_admin in"
+    )
+    assert host.play("site", "--check", **there).ok().changed > 0
+    assert host.play("site", "-vvv", **there).ok().changed > 0
+    assert host.login(lake, "SELECT current_user") == "lake_owner"
+    assert host.sql("SELECT has_database_privilege('shop_owner', 'lake', 'CONNECT')") == "f"
+    assert host.play("site", **there).ok().changed == 0
+    for password in ("cloud-pass-7c2d", "lake-pass-90aa"):
+        assert password not in host.printed
+    host.sql("DROP DATABASE lake")
+
+
+def test_operations(host):
+    assert "ready to accept connections" in host.play("logs").ok().out
+    before = host.pid()
+    host.play("restart").ok()
+    assert host.pid() != before
+    assert re.search(rf"postgres {host.major} +127.0.0.1:5432 +healthy +shop, desk", host.play("status").ok().out)
+    host.play("stop").ok()
+    assert host.listening() == []
+    assert host.play("stop").ok().changed == 0
+    host.play("start").ok()
+    assert host.listening() == ["127.0.0.1:5432"]
+
+
+def test_removal_keeps_the_data(host):
+    host.play("teardown", stack_teardown_confirm=True).ok()
+    assert host.listening() == []
+    assert host.shell(f"test -e {host.config}", check=False) == "" and host.shell("ls /etc/postgresql") == ""
+    assert host.shell(f"cat {host.data}/PG_VERSION") == host.major
+    assert f"Data are kept in {host.data}" in host.play("status").ok().out
+    host.play("site").ok()
+    assert host.login(SHOP, "SELECT n FROM t") == "7"
+    assert host.play("site", "--check", "--diff").ok().changed == 0
+
+
+def test_another_major_version_is_refused(host):
+    done = host.play("site", postgres_version="99", postgres_repository="pgdg")
+    done.refused(f"PostgreSQL {host.major} was deployed here, and 99 is wanted")
+    assert "pg_upgradecluster" in done.out
+
+
+def test_removal_with_everything_leaves_nothing(host):
+    host.play("teardown", stack_teardown_confirm=True, stack_teardown_data=True, stack_teardown_packages=True).ok()
+    left = host.everything()
+    for what, before in host.virgin.items():
+        # The group of a package that theirs brought along, which apt-get autoremove would take.
+        assert [line for line in sorted(set(left[what]) - set(before)) if not line.startswith("ssl-cert:")] == [], what

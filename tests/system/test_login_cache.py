@@ -59,13 +59,11 @@ def _session(path: Path) -> int | None:
 
 @pytest.mark.parametrize(("version", "seconds", "workers"), CASES)
 def test_the_caches_are_not_believed(version, seconds, workers, tmp_path):
-    start = partial(
-        mlflow_server.start, tmp_path, version=version, workers=workers, cache_seconds=seconds, cheap_logins=True
-    )
+    start = partial(mlflow_server.start, tmp_path, version=version, cache_seconds=seconds, cheap_logins=True)
     if workers > 1:
         # Two workers that both find empty databases get in each other's way while they create the tables.
         start(workers=1).wait().stop()
-    server = start()
+    server = start(workers=workers)
     try:
         g = Generation(server.wait())
         if workers == 1:

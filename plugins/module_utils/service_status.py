@@ -159,7 +159,7 @@ class Status:
         missing = [path for path in self.files if not os.path.exists(path)]
         if missing:
             self.findings.append(f"Missing: {', '.join(missing)}. make deploy writes what is missing.")
-        elif not self.kept and not self.pids:
+        elif self.data and not self.kept and not self.pids:
             where = " and ".join(self.data)
             self.findings.append(
                 f"There are no data in {where}: bring them back if there were some, a start makes new ones."

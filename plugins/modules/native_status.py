@@ -36,7 +36,7 @@ options:
     elements: path
     default: []
   data:
-    description: The folders of the service's data.
+    description: The folders of the service's data. None where others keep them.
     type: list
     elements: path
     default: []

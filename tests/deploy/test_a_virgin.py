@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -128,6 +129,58 @@ def test_one_bad_host_stops_all_before_the_first_change(deployment, tmp_path):
     finally:
         deployment.inventory = right
     assert not deployment.base.exists()
+
+
+def test_the_problems_of_all_services_of_all_hosts_are_said_together(deployment, tmp_path):
+    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    hosts = {"one": {**local, "stack_manager": "supervisor"}, "two": {**local, "mlflow_version": "3.16.0"}}
+    groups = {"postgres": ["one"], "minio": ["one"], "mlflow": ["one", "two"]}
+    path = tmp_path / "hosts.yml"
+    path.write_text(
+        yaml.safe_dump({group: {"hosts": {name: hosts[name] for name in of}} for group, of in groups.items()})
+    )
+    right, deployment.inventory = deployment.inventory, path
+    try:
+        result = deployment.deploy(
+            minio_method="floppy",
+            minio_port=deployment.port,
+            mlflow_default_permission="ALL",
+            stack_python="/no/python",
+        )
+    finally:
+        deployment.inventory = right
+    of_one, of_two = (re.search(rf"\[{name}\]\n((?: {{6}}.*\n)+)", result.out)[1] for name in ("one", "two"))
+    for sentence in (
+        "PostgreSQL runs by its distribution's packages, which needs root and systemd",
+        "minio_method is 'floppy'",
+        "The interpreter /no/python does not run",
+        "mlflow_default_permission is 'ALL'",
+        f"minio_port and mlflow_port are both {deployment.port} on this host: set one of them to another port.",
+    ):
+        result.refused(sentence)
+        assert of_one.count(sentence) == 1, result.out
+    assert "MLflow 3.16.0 shows its pages to admins only" in of_two, result.out
+    assert not deployment.base.exists() and not deployment.secrets.exists()
+
+
+def test_a_limit_reaches_its_host(deployment):
+    """Where localhost, on which the inventory is judged, is not among those that --limit names."""
+    assert "not deployed" in deployment.play("playbooks/status.yml", "--limit", "this_machine").ok().out
+
+
+def test_logs_of_several_services_can_not_be_followed_at_once(deployment, tmp_path):
+    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    path = tmp_path / "hosts.yml"
+    path.write_text(yaml.safe_dump({group: {"hosts": {"one": local}} for group in ("minio", "mlflow")}))
+    right, deployment.inventory = deployment.inventory, path
+    try:
+        deployment.play("playbooks/logs.yml", stack_log_follow=True).refused(
+            "The logs of minio, mlflow can't be followed"
+        )
+        out = deployment.play("playbooks/logs.yml").ok().out
+    finally:
+        deployment.inventory = right
+    assert out.index("one minio | minio has not written a log yet") < out.index("one mlflow | mlflow has not")
 
 
 def test_destroy_asks(deployment):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.mlops.stack.plugins.module_utils import processes
-from ansible_collections.mlops.stack.plugins.modules.host_check import writable_problem
+from ansible_collections.mlops.stack.plugins.module_utils.host_problems import writable_problem
 
 from support.mlflow_server import free_port
 from support.modules import run_module

@@ -56,6 +56,11 @@ options:
     type: list
     elements: path
     default: []
+  mounted:
+    description: Folders, existing or not, that must lie on another disk than that of the system. Mounted at them or above them.
+    type: list
+    elements: path
+    default: []
   unused:
     description: Folders in which nothing may be, unless the service has made it.
     type: list
@@ -210,7 +215,7 @@ import shutil
 import subprocess
 import time
 
-from ansible_collections.mlops.stack.plugins.module_utils import processes, systems
+from ansible_collections.mlops.stack.plugins.module_utils import mounts, processes, systems
 from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha256_of
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import is_healthy
 from ansible_collections.mlops.stack.plugins.module_utils.service_status import full_disk
@@ -345,6 +350,7 @@ def main():
                 "options": {"url": text, "user": text, "password": {"type": "str", "required": True, "no_log": True}},
             },
             "writable": {"type": "list", "elements": "path", "default": []},
+            "mounted": {"type": "list", "elements": "path", "default": []},
             "unused": {
                 "type": "list",
                 "elements": "dict",
@@ -389,6 +395,7 @@ def main():
     )
     params = module.params
     problems = [writable_problem(path) for path in params["writable"]]
+    problems += [mounts.mount_problem(path) for path in params["mounted"]]
     problems += [unused_problem(entry) for entry in params["unused"]]
     problems += [port_problem(entry) for entry in params["ports"]]
     problems += [python_problem(params["python"], params["python_minimum"])] if params["python"] else []

@@ -13,7 +13,7 @@ HEADER = "# Written by mlops.stack for the service {name}. Changes made here are
 UNIT = """\
 {header}[Unit]
 Description={description}
-After=network-online.target
+After=network-online.target{after}
 Wants=network-online.target
 # On a disk of its own: not without it.
 RequiresMountsFor={state_dirs}
@@ -155,6 +155,7 @@ def systemd_files(definition: dict) -> dict:
         user=process["user"],
         directory=directory,
         working_directory=process["state_dirs"][0],
+        after="".join(f" {unit}" for unit in process.get("after", [])),
         # How Go asks for the addresses of the host.
         netlink=" AF_NETLINK" if process.get("netlink") else "",
         state_dirs=" ".join(_unit_word(path) for path in process["state_dirs"]),

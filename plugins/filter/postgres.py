@@ -160,6 +160,13 @@ def _setting_problems(settings):
     return problems
 
 
+def to_pgpass(entries):
+    """The text of a .pgpass file, a line for each of ENTRIES (host, port, database, user, password)."""
+    keys = ("host", "port", "database", "user", "password")
+    escape = str.maketrans({"\\": "\\\\", ":": "\\:"})
+    return "".join(":".join(str(entry[key]).translate(escape) for key in keys) + "\n" for entry in entries)
+
+
 class FilterModule:
     def filters(self):
         return {
@@ -167,4 +174,5 @@ class FilterModule:
             "postgres_problems": postgres_problems,
             "to_postgres_conf": to_postgres_conf,
             "to_pg_hba": to_pg_hba,
+            "to_pgpass": to_pgpass,
         }

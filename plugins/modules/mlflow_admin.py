@@ -21,6 +21,9 @@ options:
     description: The users' database, as C(database_uri) of MLflow's C(basic_auth.ini). It must not hold a password.
     type: str
     required: true
+  pgpass:
+    description: Lines of PostgreSQL's password file, for a URI of a PostgreSQL server.
+    type: str
   name:
     description: The account.
     type: str
@@ -64,6 +67,7 @@ import os
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.mlops.stack.plugins.module_utils.pgpass import password_file
 
 try:
     import sqlalchemy
@@ -100,6 +104,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "database_uri": {"type": "str", "required": True},
+            "pgpass": {"type": "str", "no_log": True},
             "name": {"type": "str", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
         },
@@ -109,22 +114,23 @@ def main():
     if IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("sqlalchemy and werkzeug"), exception=IMPORT_ERROR)
     try:
-        engine = sqlalchemy.create_engine(uri)
-        if engine.dialect.name == "sqlite" and not os.path.exists(engine.url.database):
-            # Somebody deleted it, or mlflow_database moved it away: the server makes it anew, and a look would make an empty one,
-            # which belongs to us.
-            module.exit_json(changed=False, reasons=[])
-        with engine.begin() as connection:
-            if not sqlalchemy.inspect(connection).has_table("users"):
-                # The server has not got that far yet: its next start makes the table and this account.
+        with password_file(module.params["pgpass"], module.tmpdir):
+            engine = sqlalchemy.create_engine(uri)
+            if engine.dialect.name == "sqlite" and not os.path.exists(engine.url.database):
+                # Somebody deleted it, or mlflow_database moved it away: the server makes it anew, and a look would make an empty one,
+                # which belongs to us.
                 module.exit_json(changed=False, reasons=[])
-            row = account(connection, name)
-            reasons = differences(row, password)
-            if reasons and not module.check_mode:
-                write(connection, row, name, password)
-    except sqlalchemy.exc.SQLAlchemyError as error:
+            with engine.begin() as connection:
+                if not sqlalchemy.inspect(connection).has_table("users"):
+                    # The server has not got that far yet: its next start makes the table and this account.
+                    module.exit_json(changed=False, reasons=[])
+                row = account(connection, name)
+                reasons = differences(row, password)
+                if reasons and not module.check_mode:
+                    write(connection, row, name, password)
+    except (ImportError, sqlalchemy.exc.SQLAlchemyError) as error:
         # Only its cause: SQLAlchemy's own message carries the statement with its values.
-        cause = str(getattr(error, "orig", None) or type(error).__name__)
+        cause = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
         module.fail_json(msg=f"The account {name!r} could not be read or set in {uri}: {cause}. Nothing was changed.")
     diff = {
         "before_header": f"admin {name}",

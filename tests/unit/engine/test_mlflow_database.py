@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+import subprocess
 import sys
 from contextlib import closing
 
 import pytest
+from ansible_collections.mlops.stack.plugins.module_utils import mlflow_schema, mlflow_sqlite
 from ansible_collections.mlops.stack.plugins.modules import mlflow_database as module_under_test
 
 from support.fake_mlflow import AUTH, install, rows, write_database, write_scripts
@@ -76,7 +79,7 @@ def test_an_old_auth_database(data, revision):
 
 def test_a_left_behind_table_does_not_count(data):
     write_database(data / "auth.db", "a2", "alembic_version_auth")
-    module_under_test.sqlite3.connect(data / "auth.db").execute("create table alembic_version (version_num)")
+    sqlite3.connect(data / "auth.db").execute("create table alembic_version (version_num)")
     assert not upgrade(data)["changed"]
 
 
@@ -126,7 +129,7 @@ def test_an_upgrade_that_fails(data, monkeypatch):
 
 def test_an_upgrade_that_hangs(data, monkeypatch):
     write_database(data / "mlflow.db", "t1")
-    monkeypatch.setattr(module_under_test, "UPGRADE_TIMEOUT", 0.001)
+    monkeypatch.setattr(mlflow_schema, "UPGRADE_TIMEOUT", 0.001)
     assert "could not be upgraded and is as it was: it was not done within" in upgrade(data)["msg"]
     assert not (data / "mlflow.db.upgrading").exists()
 
@@ -147,9 +150,9 @@ def test_a_full_disk_leaves_all_as_it_was(data, monkeypatch):
     before = (data / "mlflow.db").read_bytes()
 
     def full(*_paths):
-        raise module_under_test.sqlite3.OperationalError("database or disk is full")
+        raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(module_under_test.shutil, "copyfile", full)
+    monkeypatch.setattr(mlflow_sqlite.shutil, "copyfile", full)
     assert upgrade(data)["msg"] == f"{data}/mlflow.db could not be upgraded and is as it was: database or disk is full"
     assert (data / "mlflow.db").read_bytes() == before
     assert [path.name for path in sorted(data.rglob("*"))] == ["backups", "mlflow.db"]
@@ -173,7 +176,7 @@ def test_nothing_is_imported_from_the_folder_of_the_server(data, monkeypatch):
 def test_what_is_still_in_the_log_of_the_database_is_kept(data):
     """A server that was killed leaves its last transactions beside the file."""
     write_database(data / "mlflow.db", "t1")
-    writer = module_under_test.sqlite3.connect(data / "mlflow.db")
+    writer = sqlite3.connect(data / "mlflow.db")
     writer.execute("pragma journal_mode = wal")
     writer.execute("insert into users values ('bob')")
     writer.commit()
@@ -204,7 +207,7 @@ def test_a_transaction_that_a_power_failure_cut_off_is_taken_back(data, cache_si
     transaction was in memory still, until somebody writes."""
     write_database(data / "mlflow.db", "t1")
     command = [sys.executable, "-c", CUT_OFF, str(data / "mlflow.db"), str(cache_size)]
-    module_under_test.subprocess.run(command, check=False)
+    subprocess.run(command, check=False)
     assert (data / "mlflow.db-journal").stat().st_size > 0
     assert upgrade(data, check=True)["diff"][0]["before"] == "revision t1\n"
     assert upgrade(data)["changed"]
@@ -219,7 +222,7 @@ def test_one_whose_creation_was_interrupted_is_moved_away(data, name, table, who
     path = data / f"{name}.db"
     write_database(path, "t2" if name == "mlflow" else "a1", table, used=False)
     if not whole:
-        with closing(module_under_test.sqlite3.connect(path)) as connection:
+        with closing(sqlite3.connect(path)) as connection:
             connection.execute("drop table users")
             connection.execute("drop table experiments")
     before = path.read_bytes()
@@ -236,11 +239,11 @@ def test_one_whose_creation_was_interrupted_is_moved_away(data, name, table, who
 def test_a_server_that_still_writes(data):
     """What it has in its log would be lost with the swap."""
     write_database(data / "mlflow.db", "t1")
-    with closing(module_under_test.sqlite3.connect(data / "mlflow.db")) as writer:
+    with closing(sqlite3.connect(data / "mlflow.db")) as writer:
         writer.execute("pragma journal_mode = wal")
         writer.execute("insert into users values ('bob')")
         writer.commit()
-        with closing(module_under_test.sqlite3.connect(data / "mlflow.db", isolation_level=None)) as reader:
+        with closing(sqlite3.connect(data / "mlflow.db", isolation_level=None)) as reader:
             reader.execute("begin")
             assert len(reader.execute("select * from users").fetchall()) == 2
             writer.execute("insert into users values ('carol')")
@@ -280,7 +283,7 @@ def test_an_mlflow_without_one_newest_schema(data, fake, tmp_path, monkeypatch):
 
 def deny(path, *rows_):
     """What an auth database of MLflow 3.12 and older has: (user, experiment, level)."""
-    with closing(module_under_test.sqlite3.connect(path)) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute("drop table users")
         connection.execute("create table users (id integer primary key, username)")
         connection.execute("create table experiment_permissions (experiment_id, user_id, permission)")

@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The address book: where one service reaches another. Every decision about an address is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# What a role's own defaults say; those are not among a host's variables. The URL's scheme is that of a connection without TLS.
+PORTS = {"postgres": ("postgresql", 5432), "minio": ("http", 9000), "mlflow": ("http", 5000)}
+EVERYWHERE = ("0.0.0.0", "::", "*", "")  # noqa: S104 - compared with, not bound to
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def _listens(service: str, variables: Mapping) -> list[str]:
+    """The addresses that the service was told to listen on."""
+    if service == "postgres":
+        return list(variables.get("postgres_listen_addresses", ["127.0.0.1"]))
+    return [str(variables.get(f"{service}_bind_address", "127.0.0.1"))]
+
+
+def _place(scheme: str, host: str, port: Any) -> dict[str, Any]:
+    name = f"[{host}]" if ":" in host else host
+    return {"host": host, "port": int(port), "url": f"{scheme}://{name}:{int(port)}"}
+
+
+def endpoint(hostvars: Mapping, service: str, consumer: str) -> dict[str, Any]:
+    """Where CONSUMER, a host of the inventory, reaches SERVICE.
+
+    :arg hostvars: Ansible's hostvars.
+    :returns: host, port, url (without credentials), is_external, and problem, one sentence if it can't be reached there. {} where
+        there is no such service, which is no error.
+    """
+    if service not in PORTS:
+        raise ValueError(f"There is no service '{service}' in the address book: it has {', '.join(PORTS)}.")
+    scheme, port = PORTS[service]
+    here = hostvars[consumer]
+    external = here.get(f"{service}_external_host") or ""
+    if external:
+        return _place(scheme, external, here.get(f"{service}_external_port") or port) | {"is_external": True, "problem": ""}
+    members = here.get("groups", {}).get(service) or []
+    if not members:
+        return {}
+    owner = consumer if consumer in members else members[0]
+    variables = hostvars[owner]
+    port = variables.get(f"{service}_port") or port
+    addresses = _listens(service, variables)
+    if owner == consumer:
+        near = [address for address in addresses if address in (*LOOPBACK, *EVERYWHERE)]
+        host = "::1" if near and near[0] in ("::", "::1") else "127.0.0.1" if near else addresses[0]
+    else:
+        far = [address for address in addresses if address not in LOOPBACK]
+        host = far[0] if far and far[0] not in EVERYWHERE else str(variables.get("ansible_host") or owner)
+        if not far:
+            setting = "postgres_listen_addresses" if service == "postgres" else f"{service}_bind_address"
+            problem = (
+                f"{service} on {owner} listens on {', '.join(addresses)} only, where {consumer} does not reach it: "
+                f"put an address of {owner} into {setting}."
+            )
+            return _place(scheme, host, port) | {"is_external": False, "problem": problem}
+    return _place(scheme, host, port) | {"is_external": False, "problem": ""}
+
+
+class FilterModule:
+    def filters(self):
+        return {"endpoint": endpoint}

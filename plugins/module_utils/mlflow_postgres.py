@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""MLflow's databases on a PostgreSQL server: an upgrade is one transaction, which a failure takes back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
+    AUTH,
+    DatabaseError,
+    known_revisions,
+    loses_denials,
+    newer_schema,
+    queries_of_denials,
+    run_upgrade,
+)
+
+try:
+    import psycopg2  # noqa: F401 - whether it is there is what counts
+    import sqlalchemy
+except ImportError:
+    sqlalchemy = None
+
+
+class PostgresDatabase:
+    """A database by its SQLAlchemy URI, which holds no password."""
+
+    def __init__(self, uri, kind):
+        self.uri, self.kind = uri, kind
+        self.revision = self.head = ""
+        self.loses_denials = False
+
+    @contextlib.contextmanager
+    def reading(self):
+        """A connection, and the names of the tables.
+
+        :raises DatabaseError: the server does not let us in.
+        """
+        if sqlalchemy is None:
+            raise DatabaseError("MLflow's environment has no psycopg2: add psycopg2-binary to mlflow_packages_extra.")
+        engine = sqlalchemy.create_engine(self.uri, connect_args={"connect_timeout": 10})
+        try:
+            with engine.connect() as connection:
+                yield connection, set(sqlalchemy.inspect(connection).get_table_names())
+        except sqlalchemy.exc.SQLAlchemyError as error:
+            # Only its cause: SQLAlchemy's own message carries the statement with its values.
+            cause = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
+            raise DatabaseError(
+                f"The database {self.uri} can't be used ({cause}): start it, or mend the address."
+            ) from None
+        finally:
+            engine.dispose()
+
+    def is_behind(self, root):
+        known, self.head = known_revisions(os.path.join(root, *self.kind.scripts))
+        with self.reading() as (connection, names):
+            for table in self.kind.tables:
+                if table in names:
+                    query = sqlalchemy.text(f"select version_num from {table}")  # noqa: S608 - our constants
+                    self.revision = connection.execute(query).scalar() or ""
+                    break
+        if self.revision and self.revision not in known:
+            raise newer_schema(self.uri, self.revision)
+        self.loses_denials = loses_denials(self.revision, known)
+        # The tables of experiments are made by the first start, one process after the other. Those of users would be made by
+        # all workers at once, some of which fail then: so we make them.
+        return self.revision != self.head and (self.revision != "" or self.kind is AUTH)
+
+    def diff(self):
+        before = f"revision {self.revision}\n" if self.revision else ""
+        return {
+            "before_header": self.uri,
+            "after_header": self.uri,
+            "before": before,
+            "after": f"revision {self.head}\n",
+        }
+
+    def left_over(self, backup_dir):
+        return []
+
+    def clean(self, backup_dir):
+        return
+
+    def upgrade(self, backup_dir, lock):
+        """Upgrade it in place; nothing is kept, since one transaction does it all."""
+        try:
+            run_upgrade(self.kind, self.uri, "/", lock)
+        except DatabaseError as error:
+            raise DatabaseError(f"{self.uri} could not be upgraded and is as it was: {error}") from None
+
+    def denials(self):
+        """Who is denied what in an auth database of before MLflow 3.13, as `user (experiment 3)`."""
+        with self.reading() as (connection, names):
+            return [
+                f"{user} ({what} {resource})"
+                for what, query in queries_of_denials(names)
+                for user, resource in connection.execute(sqlalchemy.text(query))
+            ]

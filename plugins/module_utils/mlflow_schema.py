@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The schema of MLflow's databases: which revisions the installed MLflow knows, and how it is told to upgrade one."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import subprocess
+import sys
+
+# The auth database's revisions up to MLflow 3.12, and the one of 3.13 that turns permissions into roles. It drops denials.
+BEFORE_ROLES = ("8606fa83a998", "0965eb92f5f0", "a1b2c3d4e5f6", "2ed73881770d", "c3d4e5f6a7b8")
+ROLES = "e5f6a7b8c9d0"
+# Table -> what its rows are about, and the column that names it.
+OLD_PERMISSIONS = {
+    "experiment_permissions": ("experiment", "experiment_id"),
+    "registered_model_permissions": ("registered model", "name"),
+    "scorer_permissions": ("scorer", "scorer_name"),
+    "gateway_secret_permissions": ("gateway secret", "secret_id"),
+    "gateway_endpoint_permissions": ("gateway endpoint", "endpoint_id"),
+    "gateway_model_definition_permissions": ("gateway model", "model_definition_id"),
+}
+NAMED_DENIALS = 10  # in the warning; the rest is a number
+# Seconds; millions of metrics take their time, a hang must end all the same.
+UPGRADE_TIMEOUT = 3600
+
+
+class DatabaseError(Exception):
+    """One sentence for the user."""
+
+
+class Kind:
+    """One of MLflow's two databases.
+
+    :arg scripts: where below MLflow's package its Alembic scripts are.
+    :arg tables: the tables that may hold its revision, the newest first.
+    :arg content: the table that has a row as soon as a first start is through.
+    :arg command: the module and words that upgrade it; its URI follows.
+    """
+
+    def __init__(self, scripts, tables, content, command):
+        self.scripts, self.tables, self.content, self.command = scripts, tables, content, command
+
+
+TRACKING = Kind(
+    ("store", "db_migrations", "versions"), ("alembic_version",), "experiments", ("mlflow", "db", "upgrade")
+)
+# Up to 3.5 the auth database used Alembic's default table; newer versions leave that one behind.
+AUTH = Kind(
+    ("server", "auth", "db", "migrations", "versions"),
+    ("alembic_version_auth", "alembic_version"),
+    "users",
+    ("mlflow.server.auth", "db", "upgrade", "--url"),
+)
+
+
+def known_revisions(folder):
+    """(all revisions, the newest) of the Alembic scripts in a folder, read as text: importing MLflow takes seconds."""
+    revisions, parents = set(), set()
+    for path in glob.glob(os.path.join(folder, "*.py")):
+        with open(path, encoding="utf-8") as handle:
+            text = handle.read()
+        found = re.search(r"^revision\s*(?::[^=]*)?=\s*['\"](\w+)", text, flags=re.MULTILINE)
+        if found:
+            revisions.add(found.group(1))
+            parent = re.search(r"^down_revision\s*(?::[^=]*)?=\s*(.*)$", text, flags=re.MULTILINE)
+            parents.update(re.findall(r"['\"](\w+)['\"]", parent.group(1)) if parent else [])
+    heads = revisions - parents
+    if len(heads) != 1:
+        raise DatabaseError(f"The installed MLflow has no single newest schema in {folder}: install it again.")
+    return revisions, heads.pop()
+
+
+def run_upgrade(kind, uri, folder, lock):
+    """Run MLflow's own upgrade of the database at URI.
+
+    :raises DatabaseError: it failed, with what MLflow said last.
+    """
+    # -I: the working directory belongs to the server, and this runs as root; no module may come from there.
+    command = [sys.executable, "-I", "-m", *kind.command, uri]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=UPGRADE_TIMEOUT,
+            check=False,
+            cwd=folder,
+            pass_fds=[lock] if lock else [],  # One that outlives this module is waited for by the next run.
+        )
+    except subprocess.TimeoutExpired:
+        raise DatabaseError(f"it was not done within {UPGRADE_TIMEOUT // 60} minutes") from None
+    if done.returncode:
+        raise DatabaseError(((done.stderr or done.stdout).strip().splitlines() or ["no reason given"])[-1])
+
+
+def newer_schema(name, revision):
+    """The error of a database that the installed MLflow is too old for."""
+    return DatabaseError(
+        f"{name} was written by a newer MLflow than the one to be run (revision {revision}): MLflow has no "
+        "downgrade, so set mlflow_version back, or restore a copy from before the upgrade."
+    )
+
+
+def loses_denials(revision, known):
+    """Whether the way from REVISION to the newest of KNOWN turns permissions into roles."""
+    return revision in BEFORE_ROLES and ROLES in known
+
+
+def queries_of_denials(names):
+    """(what the rows are about, query) for each table of NAMES with denials of a user, of before MLflow 3.13."""
+    for table, (kind, column) in OLD_PERMISSIONS.items():
+        if table in names:
+            rows = f"select username, {column} from {table} join users on users.id = user_id"  # noqa: S608 - our constants
+            yield kind, f"{rows} where permission = 'NO_PERMISSIONS' order by 1, 2"
+
+
+def warning_of_denials(found):
+    """One sentence; '' where there is nothing to lose."""
+    if not found:
+        return ""
+    rest = len(found) - NAMED_DENIALS
+    named = ", ".join(found[:NAMED_DENIALS]) + (f" and {rest} more" if rest > 0 else "")
+    return (
+        f"MLflow's upgrade drops these denials (NO_PERMISSIONS): {named}. Afterwards mlflow_default_permission counts there: set that "
+        "to NO_PERMISSIONS, or declare the permission DENY, which MLflow 3.17 and newer have."
+    )

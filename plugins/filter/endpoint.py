@@ -38,7 +38,10 @@ def endpoint(hostvars: Mapping, service: str, consumer: str) -> dict[str, Any]:
     here = hostvars[consumer]
     external = here.get(f"{service}_external_host") or ""
     if external:
-        return _place(scheme, external, here.get(f"{service}_external_port") or port) | {"is_external": True, "problem": ""}
+        return _place(scheme, external, here.get(f"{service}_external_port") or port) | {
+            "is_external": True,
+            "problem": "",
+        }
     members = here.get("groups", {}).get(service) or []
     if not members:
         return {}

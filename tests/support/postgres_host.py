@@ -1,4 +1,4 @@
-"""A Debian server with PostgreSQL on it, deployed by the playbooks over ssh as an ordinary user with sudo."""
+"""A Debian server, with PostgreSQL unless other groups are named, deployed by the playbooks over ssh as an ordinary user with sudo."""
 
 from __future__ import annotations
 
@@ -38,14 +38,22 @@ class PostgresHost:
             "ansible_ssh_private_key_file": reach["key"],
             "ansible_ssh_common_args": f"-o UserKnownHostsFile={reach['known_hosts']}",
         }
-        inventory = {"postgres": {"hosts": {"server": host}}, "mlflow": {"hosts": {}}}
-        (folder / "inventory/hosts.yml").write_text(json.dumps(inventory))
+        self.host = host
+        self.groups("postgres")
         (folder / "home").mkdir()
         unwanted = ("XDG_", "MLFLOW_", "ANSIBLE_", "VIRTUAL_ENV", "PYTEST_", "PG")
         self.env = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
         self.env |= {"HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1"}
         self.env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}/collections:{collections()}"
         self.printed = ""
+
+    def groups(self, *names: str, **variables) -> None:
+        """Put the server into these groups alone, with variables of its own."""
+        inventory = {
+            name: {"hosts": {"server": {}} if name in names else {}} for name in ("postgres", "minio", "mlflow")
+        }
+        inventory["all"] = {"hosts": {"server": {**self.host, **variables}}}
+        (self.folder / "inventory/hosts.yml").write_text(json.dumps(inventory))
 
     def play(self, playbook: str, *arguments: str, **variables) -> Result:
         given = {"postgres_databases_extra": [SHOP, DESK], **variables}

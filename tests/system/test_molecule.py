@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from support.community import collections
+from support.minio_program import PROGRAMS, minio_program
+
 from .conftest import ROOT
 
 TIMEOUT_SECONDS = 1800
@@ -48,6 +51,8 @@ def molecule_test(scenario: str, suite: str, folder: Path, screen: pytest.Captur
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "MOLECULE_EPHEMERAL_DIRECTORY": str(folder),
         "MOLECULE_SUITE": suite,
+        "MLOPS_COLLECTIONS": str(collections()),
+        "MLOPS_PROGRAMS": str(PROGRAMS),
         "COLUMNS": "400",  # Molecule breaks lines, ours among them, at the width of the screen.
         "NO_COLOR": "1",
     }
@@ -87,6 +92,7 @@ def changed(output: str) -> list[int]:
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
 def test_native_single(docker, suite, tmp_path, capfd):
     scenario = yaml.safe_load((ROOT / "molecule/native_single/molecule.yml").read_text())["scenario"]
+    minio_program()
     try:
         run = molecule_test("native_single", suite, tmp_path / "ephemeral", capfd)
     finally:
@@ -99,6 +105,13 @@ def test_native_single(docker, suite, tmp_path, capfd):
     virgin, converged = (text for action, text in zip(run.actions, run.output, strict=True) if action == "check")
     assert sum(changed(virgin)) > 0, "a check run of a new server shows a plan"
     assert changed(converged) == [0, 0], "a check run of a deployed server has nothing to show"
+    said = dict(zip(scenario["test_sequence"], run.output, strict=True))
+    stopped = said["side_effect side_effect/stopped.yml"]
+    assert re.search(r"^postgres \d+ +127.0.0.1:5432 +not running ", stopped, re.M), stopped
+    assert len(re.findall(r"^(?:postgres|minio|mlflow) .* not running ", stopped, re.M)) >= 4, stopped
+    full = said["side_effect side_effect/full_store.yml"]
+    assert "The disk of /var/lib/mlops-stack/minio is full (0 MB are free): make room there." in full, full
+    assert not any("Traceback" in text for text in run.output)
     for action, text in zip(run.actions, run.output, strict=True):
         if action == "converge":
             assert sum(changed(text)) > 0, f"there was something to do:\n{text}"

@@ -1,0 +1,128 @@
+"""MLflow on a server of its own moves to PostgreSQL and an object store with all it has, and is upgraded there."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.minio_program import PROGRAMS, minio_program
+from support.postgres_host import PostgresHost
+
+NAME = "mlops-stack-stack"
+STORE = {"minio_method": "source", "stack_cache_dir": str(PROGRAMS)}
+OLD = "3.12.0"
+DECLARED = {
+    "mlflow_users": [
+        {"name": "bob", "permissions": [{"resource_type": "experiment", "resource": "churn", "permission": "EDIT"}]}
+    ],
+    "mlflow_experiments": [{"name": "churn"}],
+}
+# As bob, with the real client in the server's own environment: what he logged, and what he finds again.
+LOG = """
+import mlflow
+mlflow.set_experiment("churn")
+with mlflow.start_run(run_name="before") as run:
+    mlflow.log_metric("auc", 0.75)
+    mlflow.log_text("kept", "notes/note.txt")
+"""
+FIND = """
+import mlflow
+run = mlflow.search_runs(experiment_names=["churn"], filter_string="run_name = 'before'").iloc[0]
+print(run["metrics.auc"], mlflow.artifacts.load_text(run.artifact_uri + "/notes/note.txt"))
+"""
+
+
+@pytest.fixture(scope="module")
+def host(docker, tmp_path_factory):
+    minio_program()
+    there = PostgresHost(tmp_path_factory.mktemp("stack"), NAME, "bookworm")
+    yield there
+    there.remove()
+
+
+def play(host, playbook, *arguments, **variables):
+    return host.play(playbook, *arguments, postgres_databases_extra=[], **{**DECLARED, **variables})
+
+
+def as_bob(host, script):
+    password = (host.folder / "home/.config/mlops-stack/inventory/mlflow_user_bob").read_text().strip()
+    login = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000", "MLFLOW_TRACKING_USERNAME": "bob"}
+    python = "$(ls -d /opt/mlops-stack/mlflow/venvs/*)/bin/python"
+    return host.shell(
+        f'{python} -W ignore -c "$SCRIPT" 2>/dev/null', SCRIPT=script, MLFLOW_TRACKING_PASSWORD=password, **login
+    )
+
+
+def revision(host, database, table):
+    return host.sql(f"SELECT version_num FROM {table}", database)  # noqa: S608 - our own names
+
+
+def test_first_alone(host):
+    host.groups("mlflow")
+    play(host, "site", mlflow_version=OLD).ok()
+    as_bob(host, LOG)
+    assert as_bob(host, FIND) == "0.75 kept"
+
+
+def test_moving_is_refused_unless_asked_for(host):
+    host.groups("postgres", "minio", "mlflow", **STORE)
+    refused = play(host, "site", mlflow_version=OLD)
+    refused.refused("set mlflow_migrate: true to have them moved")
+    assert (
+        "SQLite files" in refused.out and "MLflow has artifacts in /var/lib/mlops-stack/mlflow/artifacts" in refused.out
+    )
+    assert as_bob(host, FIND) == "0.75 kept"
+
+
+def test_the_plan_of_a_move_changes_nothing(host):
+    planned = play(host, "site", "--check", "--diff", mlflow_version=OLD, mlflow_migrate=True).ok()
+    assert planned.changed > 0
+    assert as_bob(host, FIND) == "0.75 kept"
+
+
+def test_moved_with_all_that_was_there(host):
+    assert play(host, "site", "--diff", mlflow_version=OLD, mlflow_migrate=True).ok().changed > 0
+    assert as_bob(host, FIND) == "0.75 kept"
+    assert host.shell("cd /var/lib/mlops-stack/mlflow; ls; ls moved").split() == [
+        "moved",
+        "artifacts",
+        "auth.db",
+        "mlflow.db",
+    ]
+    assert host.sql("SELECT count(*) FROM runs WHERE name = 'before'", "mlflow") == "1"
+    assert host.shell("find /var/lib/mlops-stack/minio/mlflow -name note.txt | wc -l") == "1"
+    # New experiments get numbers that nobody has.
+    script = (
+        'import mlflow; mlflow.set_experiment("after"); print(mlflow.get_experiment_by_name("after").experiment_id)'
+    )
+    assert int(as_bob(host, script)) > 1
+    assert play(host, "site", "--diff", mlflow_version=OLD).ok().changed == 0
+
+
+def test_upgraded_on_postgresql(host):
+    before = revision(host, "mlflow", "alembic_version"), revision(host, "mlflow_auth", "alembic_version_auth")
+    planned = play(host, "site", "--check", "--diff").ok()
+    assert planned.changed > 0 and revision(host, "mlflow", "alembic_version") == before[0]
+    assert play(host, "site", "--diff").ok().changed > 0
+    after = revision(host, "mlflow", "alembic_version"), revision(host, "mlflow_auth", "alembic_version_auth")
+    assert before[0] != after[0] and before[1] != after[1]
+    assert as_bob(host, FIND) == "0.75 kept"
+    assert play(host, "site", "--diff").ok().changed == 0
+
+
+def test_back_to_an_older_version_is_refused(host):
+    old = play(host, "site", mlflow_version=OLD)
+    assert old.rc != 0 and "was written by a newer MLflow" in old.out and "Traceback" not in old.out, old.out
+    assert as_bob(host, FIND) == "0.75 kept"
+
+
+def test_back_to_files_is_refused(host):
+    host.groups("minio", "mlflow", **STORE)
+    play(host, "site").refused("MLflow had its experiments and users in PostgreSQL so far")
+
+
+def test_secrets_are_nowhere(host):
+    folder = host.folder / "home/.config/mlops-stack/inventory"
+    secrets = [path.read_text().strip() for path in folder.iterdir()]
+    assert len(secrets) >= 7
+    shown = host.printed + host.shell("journalctl --output cat --no-pager; cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'")
+    assert [secret for secret in secrets if secret in shown] == []

@@ -277,7 +277,14 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
-from ansible_collections.mlops.stack.plugins.module_utils import host_problems, mounts, systems
+    problems = [host_problems.writable_problem(path) for path in params["writable"]]
+    problems += [mounts.mount_problem(path) for path in params["mounted"]]
+    problems += [host_problems.unused_problem(entry) for entry in params["unused"]]
+    problems += [host_problems.port_problem(entry) for entry in params["ports"]]
+    problems += [host_problems.python_problem(params["python"], params["python_minimum"])] if params["python"] else []
+    problems += [host_problems.clock_problem(params["now"])] if params["now"] is not None else []
+    problems += [host_problems.disk_problem(entry) for entry in params["disk"]]
+    warnings = [host_problems.memory_warning(params["memory"])] if params["memory"] is not None else []
     if params["system"]:
         problem, warning = systems.judge(systems.this_host())
         problems.append(problem)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
@@ -18,7 +19,6 @@ from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
 )
 
 try:
-    import psycopg2  # noqa: F401 - whether it is there is what counts
     import sqlalchemy
 except ImportError:
     sqlalchemy = None
@@ -38,7 +38,7 @@ class PostgresDatabase:
 
         :raises DatabaseError: the server does not let us in.
         """
-        if sqlalchemy is None:
+        if sqlalchemy is None or not importlib.util.find_spec("psycopg2"):
             raise DatabaseError("MLflow's environment has no psycopg2: add psycopg2-binary to mlflow_packages_extra.")
         engine = sqlalchemy.create_engine(self.uri, connect_args={"connect_timeout": 10})
         try:

@@ -27,6 +27,9 @@ NAMED_DENIALS = 10  # in the warning; the rest is a number
 UPGRADE_TIMEOUT = 3600
 
 
+SQLALCHEMY_ADDS = ("(Background on this error", "[SQL", "[parameters", " ", "\t")
+
+
 class DatabaseError(Exception):
     """One sentence for the user."""
 
@@ -73,13 +76,33 @@ def known_revisions(folder):
     return revisions, heads.pop()
 
 
+# What `mlflow server` does with an empty database; before 3.13 or so, `mlflow db upgrade` can't.
+CREATE_TABLES = """
+import sys
+from mlflow.store.db import utils
+utils._initialize_tables(utils.create_sqlalchemy_engine_with_retry(sys.argv[1]))
+"""
+
+
+def create_tables(uri, lock):
+    """Create the tables of experiments and models in the empty database at URI.
+
+    :raises DatabaseError: it failed, with what MLflow said last.
+    """
+    _run_mlflow(["-c", CREATE_TABLES, uri], "/", lock)
+
+
 def run_upgrade(kind, uri, folder, lock):
     """Run MLflow's own upgrade of the database at URI.
 
     :raises DatabaseError: it failed, with what MLflow said last.
     """
+    _run_mlflow(["-m", *kind.command, uri], folder, lock)
+
+
+def _run_mlflow(words, folder, lock):
     # -I: the working directory belongs to the server, and this runs as root; no module may come from there.
-    command = [sys.executable, "-I", "-m", *kind.command, uri]
+    command = [sys.executable, "-I", *words]
     try:
         done = subprocess.run(
             command,
@@ -93,7 +116,10 @@ def run_upgrade(kind, uri, folder, lock):
     except subprocess.TimeoutExpired:
         raise DatabaseError(f"it was not done within {UPGRADE_TIMEOUT // 60} minutes") from None
     if done.returncode:
-        raise DatabaseError(((done.stderr or done.stdout).strip().splitlines() or ["no reason given"])[-1])
+        # The end of a traceback, without what SQLAlchemy adds to it, which may hold values.
+        said = (done.stderr or done.stdout).strip().splitlines()
+        reasons = [line for line in said if line.strip() and not line.startswith(SQLALCHEMY_ADDS)]
+        raise DatabaseError((reasons or ["no reason given"])[-1])
 
 
 def newer_schema(name, revision):

@@ -8,7 +8,12 @@ import contextlib
 import os
 
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_postgres import PostgresDatabase
-from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import DatabaseError, run_upgrade
+from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
+    TRACKING,
+    DatabaseError,
+    create_tables,
+    run_upgrade,
+)
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_sqlite import SqliteDatabase, reading
 
 try:
@@ -50,7 +55,12 @@ class Transfer:
         """
         if self.source.is_behind(root):
             raise DatabaseError(f"{self.source.path} has another schema than the installed MLflow: upgrade it first.")
-        run_upgrade(self.kind, self.target.uri, "/", lock)
+        with self.target.reading() as (_connection, names):
+            is_empty = not names
+        if is_empty and self.kind is TRACKING:
+            create_tables(self.target.uri, lock)
+        else:
+            run_upgrade(self.kind, self.target.uri, "/", lock)
         engine = sqlalchemy.create_engine(self.target.uri)
         here = sqlalchemy.create_engine(f"sqlite:///file:{self.source.path}?mode=ro&uri=true")
         try:

@@ -56,7 +56,7 @@ class Settings:
     cache_seconds: int = 60
     arguments: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=lambda: dict(VARIABLES))
-    packages: list[str] = field(default_factory=lambda: [DRIVER])
+    packages: list[str] = field(default_factory=lambda: [DRIVER, "uvloop"])
     database: str = ""
     auth_database: str = ""
     auth: bool = True

@@ -15,6 +15,8 @@ UNIT = """\
 Description={description}
 After=network-online.target{after}
 Wants=network-online.target
+# On a disk of its own: not without it.
+RequiresMountsFor={state_dirs}
 StartLimitIntervalSec=120
 StartLimitBurst=5
 

@@ -56,6 +56,11 @@ options:
     type: list
     elements: path
     default: []
+  mounted:
+    description: Folders, existing or not, that must lie on another disk than that of the system. Mounted at them or above them.
+    type: list
+    elements: path
+    default: []
   unused:
     description: Folders in which nothing may be, unless the service has made it.
     type: list
@@ -207,7 +212,7 @@ processors:
 
 import os
 
-from ansible_collections.mlops.stack.plugins.module_utils import host_problems, systems
+from ansible_collections.mlops.stack.plugins.module_utils import host_problems, mounts, systems
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import is_healthy
 from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
@@ -228,6 +233,7 @@ def main():
                 "options": {"url": text, "user": text, "password": {"type": "str", "required": True, "no_log": True}},
             },
             "writable": {"type": "list", "elements": "path", "default": []},
+            "mounted": {"type": "list", "elements": "path", "default": []},
             "unused": {
                 "type": "list",
                 "elements": "dict",
@@ -272,6 +278,7 @@ def main():
     )
     params = module.params
     problems = [host_problems.writable_problem(path) for path in params["writable"]]
+    problems += [mounts.mount_problem(path) for path in params["mounted"]]
     problems += [host_problems.unused_problem(entry) for entry in params["unused"]]
     problems += [host_problems.port_problem(entry) for entry in params["ports"]]
     problems += [host_problems.python_problem(params["python"], params["python_minimum"])] if params["python"] else []

@@ -35,6 +35,16 @@ options:
   package:
     description: A Go package with its version, such as V(github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c).
     type: str
+  proxy_url:
+    description:
+      - URL of the HTTP proxy to download through, which may carry credentials.
+      - It counts only where the environment of this machine names none (E(https_proxy)), for the controller may well stand elsewhere.
+    type: str
+  no_proxy:
+    description: Names and addresses that are reached without O(proxy_url).
+    type: list
+    elements: str
+    default: []
   go:
     description: The Go that builds it.
     type: str
@@ -98,6 +108,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha256_of
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
+from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
 
 # Seconds: a slow machine builds for a quarter of an hour, and a slow line loads for as long.
 PATIENCE = 3600
@@ -250,6 +261,8 @@ def main():
             "checksum": {"type": "str"},
             "member": {"type": "str"},
             "package": {"type": "str"},
+            "proxy_url": {"type": "str", "no_log": True},
+            "no_proxy": {"type": "list", "elements": "str", "default": []},
             "go": {"type": "str", "default": "go"},
             "system": {"type": "str", "default": "linux"},
             "architecture": {"type": "str", "default": "amd64"},
@@ -260,6 +273,9 @@ def main():
         required_by={"url": ["checksum"]},
     )
     params = module.params
+    module.no_log_values.update(hidden_values(params["proxy_url"]))
+    if not (os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")):
+        os.environ.update(proxy_environment(params["proxy_url"], params["no_proxy"]))
     path, folder = params["path"], os.path.dirname(params["path"])
     known = recorded(path)
     changed = not known

@@ -41,6 +41,16 @@ options:
   ca_path:
     description: A PEM file with the certificate authorities to trust for the index. The system's when omitted.
     type: path
+  proxy_url:
+    description:
+      - URL of the HTTP proxy to download through, which may carry credentials.
+      - When omitted, the host's own E(https_proxy), E(http_proxy) and E(no_proxy) count.
+    type: str
+  no_proxy:
+    description: Names and addresses that are reached without O(proxy_url). Those of the host itself always are.
+    type: list
+    elements: str
+    default: []
   installer:
     description: V(auto) takes C(uv) where it is found or can be installed, and C(pip) otherwise.
     type: str
@@ -104,6 +114,7 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
+from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
 
 # Written when all is installed: the list of files that differ from what their packages say, as there should be none.
 COMPLETE = ".complete"
@@ -175,7 +186,7 @@ class Environment:
         self.known = set()  # Files that differed from the start.
 
     def _environment(self):
-        """Index and CA go to the installers by their environment: their arguments could be read by every user."""
+        """Index, proxy and CA go to the installers by their environment: their arguments could be read by every user."""
         params = self.module.params
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")}
         env.update(UV_PYTHON_DOWNLOADS="never", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1", NO_COLOR="1")
@@ -184,6 +195,8 @@ class Environment:
             # The user's own setting may carry a password as well: keep it out of every message.
             self.module.no_log_values.add(index)
             env.update(UV_DEFAULT_INDEX=index, PIP_INDEX_URL=index)
+        self.module.no_log_values.update(hidden_values(params["proxy_url"]))
+        env.update(proxy_environment(params["proxy_url"], params["no_proxy"]))
         if params["ca_path"]:
             env.update(SSL_CERT_FILE=params["ca_path"], PIP_CERT=params["ca_path"])
         elif not env.get("SSL_CERT_FILE"):
@@ -348,6 +361,8 @@ def main():
             "python": {"type": "path"},
             "index_url": {"type": "str", "no_log": True},
             "ca_path": {"type": "path"},
+            "proxy_url": {"type": "str", "no_log": True},
+            "no_proxy": {"type": "list", "elements": "str", "default": []},
             "installer": {"type": "str", "choices": ["auto", "pip"], "default": "auto"},
             "compile": {"type": "bool", "default": False},
             "marker": {"type": "path"},

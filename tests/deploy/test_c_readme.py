@@ -16,6 +16,7 @@ from .conftest import ROOT, Deployment, Result
 ELSEWHERE = {
     "git clone": "the clone is made from this checkout instead",
     "make test": "this test is a part of it",
+    "make deploy INVENTORY=single_vm": "it needs a machine that is reached by ssh",
     "make passwd": "it asks on a terminal: tests/operations/test_people.py answers",
 }
 

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +26,12 @@ werkzeug.security.generate_password_hash.__defaults__ = ("scrypt:256:8:1", 16)
 """
 
 
-def mlflow_venv(version: str) -> Path:
-    """The environment with this version of MLflow; made by uv on first use, and kept in the cache folder."""
-    venv = CACHE / f"mlflow-{version}"
+def mlflow_venv(version: str, more: Sequence[str] = ()) -> Path:
+    """The environment with this version of MLflow and MORE packages; made by uv on first use, and kept in the cache folder."""
+    name = "-".join([f"mlflow-{version}", *more])
+    venv = CACHE / name
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"mlflow-{version}.lock").open("w") as lock:
+    with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (venv / "installed").exists():
             uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
@@ -38,7 +39,7 @@ def mlflow_venv(version: str) -> Path:
             pins = ["-c", str(constraints)] if constraints.exists() else []
             python = str(venv / "bin" / "python")
             subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], check=True)
-            packages = [f"mlflow[auth]=={version}", *old_pins(version), *pins]
+            packages = [f"mlflow[auth]=={version}", *more, *old_pins(version), *pins]
             subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
             (venv / "installed").touch()
     return venv
@@ -108,10 +109,17 @@ def start(
     cache_seconds: int = 60,
     cheap_logins: bool = False,
     arguments: Sequence[str] = (),
+    packages: Sequence[str] = (),
+    database: str = "",
+    auth_database: str = "",
+    variables: Mapping[str, str] | None = None,
 ) -> MlflowServer:
     """Start a server with its data in `folder`, and return at once; `.wait()` returns when it answers.
 
     :arg arguments: more words for `mlflow server`.
+    :arg packages: more than MLflow, such as the driver of a database.
+    :arg database: where runs are kept, and auth_database: where users are. SQLite in `folder` when empty.
+    :arg variables: more environment variables.
     :arg cache_seconds: how long each worker lets a login in without looking again (3.12 and newer).
     :arg cheap_logins: hash passwords with scrypt's smallest cost. A request holds 2 to 5 checks of 0.1 s each, which
         servers before 3.12 can't remember.
@@ -126,11 +134,19 @@ def start(
     }
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         environment.pop(name, None)
+    environment.update(variables or {})
     if cheap_logins:
         (folder / "sitecustomize.py").write_text(CHEAP_LOGINS)
         environment["PYTHONPATH"] = str(folder)
-    command = [str(mlflow_venv(version) / "bin" / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", str(workers), "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command = [
+        str(mlflow_venv(version, packages) / "bin" / "mlflow"),
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    command += ["--workers", str(workers), "--backend-store-uri", database or f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     command += arguments
     if prefix:
@@ -142,7 +158,7 @@ def start(
         ini.touch(mode=0o600)
         ini.write_text(
             "[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
-            f"database_uri = sqlite:///{folder}/auth.db\n"
+            f"database_uri = {auth_database or f'sqlite:///{folder}/auth.db'}\n"
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
             f"auth_cache_ttl_seconds = {cache_seconds}\n"
             # Servers older than 3.16.1 do not start without this line; newer ones prefer the variable.

@@ -18,10 +18,10 @@ from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
 )
 
 try:
-    import psycopg2  # noqa: F401 - whether it is there is what counts
+    import psycopg2
     import sqlalchemy
 except ImportError:
-    sqlalchemy = None
+    psycopg2 = sqlalchemy = None
 
 
 class PostgresDatabase:
@@ -38,7 +38,7 @@ class PostgresDatabase:
 
         :raises DatabaseError: the server does not let us in.
         """
-        if sqlalchemy is None:
+        if psycopg2 is None:
             raise DatabaseError("MLflow's environment has no psycopg2: add psycopg2-binary to mlflow_packages_extra.")
         engine = sqlalchemy.create_engine(self.uri, connect_args={"connect_timeout": 10})
         try:

@@ -19,7 +19,6 @@ SKELETON = (
 )
 # (role, file) that has no place in a role, and why.
 LACKS: dict[tuple[str, str], str] = {
-    ("stack", "tasks/preflight.yml"): "it touches no host; its own look before everything is tasks/inventory.yml",
     ("engine", "tasks/preflight.yml"): "services look at the host in their own preflight, so that all is said together",
 }
 # An option that is a list of free dicts must say who looks inside.

@@ -19,13 +19,9 @@ from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
 )
 
 try:
-<<<<<<< HEAD
-=======
-    import psycopg2
->>>>>>> six-a
     import sqlalchemy
 except ImportError:
-    psycopg2 = sqlalchemy = None
+    sqlalchemy = None
 
 
 class PostgresDatabase:
@@ -42,11 +38,7 @@ class PostgresDatabase:
 
         :raises DatabaseError: the server does not let us in.
         """
-<<<<<<< HEAD
         if sqlalchemy is None or not importlib.util.find_spec("psycopg2"):
-=======
-        if psycopg2 is None:
->>>>>>> six-a
             raise DatabaseError("MLflow's environment has no psycopg2: add psycopg2-binary to mlflow_packages_extra.")
         engine = sqlalchemy.create_engine(self.uri, connect_args={"connect_timeout": 10})
         try:

@@ -46,7 +46,7 @@ def play(host, playbook, *arguments, **variables):
 def as_bob(host, script):
     password = (host.folder / "home/.config/mlops-stack/inventory/mlflow_user_bob").read_text().strip()
     login = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000", "MLFLOW_TRACKING_USERNAME": "bob"}
-    python = "$(ls -d /opt/mlops-stack/mlflow/venvs/*)/bin/python"
+    python = "$(ls -d /opt/mlops-stack/mlflow/venvs/* | tail -1)/bin/python"
     return host.shell(
         f'{python} -W ignore -c "$SCRIPT" 2>/dev/null', SCRIPT=script, MLFLOW_TRACKING_PASSWORD=password, **login
     )

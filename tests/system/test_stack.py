@@ -1,9 +1,16 @@
-"""MLflow on a server of its own moves to PostgreSQL and an object store with all it has, and is upgraded there."""
+"""The stack on one server: by the README's commands from nothing to nothing; and an MLflow that moves there with all it has."""
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shutil
+import subprocess
+
 import pytest
 
+from support.deployment import ROOT, Result
 from support.minio_program import PROGRAMS, minio_program
 from support.postgres_host import PostgresHost
 
@@ -37,6 +44,56 @@ def host(docker, tmp_path_factory):
     there = PostgresHost(tmp_path_factory.mktemp("stack"), NAME, "bookworm")
     yield there
     there.remove()
+
+
+@pytest.fixture(scope="module")
+def clone(host):
+    """The checkout as it comes, in which a reader has set the address and the account. What he need not set is in VARIABLES."""
+    folder = host.folder / "clone"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.split("\0"):
+        if name and os.path.lexists(ROOT / name):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    hosts = folder / "inventories/single_vm/hosts.yml"
+    text = hosts.read_text()
+    for before, after in (("192.0.2.10", host.host["ansible_host"]), ("deploy #", f"{host.host['ansible_user']} #")):
+        assert text.count(before) == 1
+        text = text.replace(before, after)
+    hosts.write_text(text)
+    ways = {name: value for name, value in host.host.items() if name not in ("ansible_host", "ansible_user")}
+    (folder / "variables.json").write_text(json.dumps({**ways, **STORE}))
+    return folder
+
+
+def type_in(host, clone, command: str, *more: str) -> Result:
+    """A command of the README, typed into the clone by somebody who has neither our collections nor an environment."""
+    env = {name: value for name, value in host.env.items() if name != "ANSIBLE_COLLECTIONS_PATH" and "MAKE" not in name}
+    words = [*command.split(), "ARGS=" + " ".join(["-e @variables.json", *more])]
+    done = subprocess.run(words, cwd=clone, env=env, capture_output=True, text=True, timeout=900, check=False)
+    host.printed += done.stdout + done.stderr
+    return Result(done).ok()
+
+
+def test_the_first_real_deployment_of_the_readme(host, clone):
+    virgin = host.everything()
+    commands = re.findall(r"^make .*INVENTORY=single_vm.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert commands == ["make deploy INVENTORY=single_vm CHECK=yes", "make deploy INVENTORY=single_vm"]
+    plan, deploy = commands
+    assert type_in(host, clone, plan).changed > 0
+    assert host.everything() == virgin
+    assert type_in(host, clone, deploy).changed > 0
+    assert host.listening() == ["127.0.0.1:5000", "127.0.0.1:5432", "127.0.0.1:9000", "127.0.0.1:9001"]
+    assert type_in(host, clone, deploy).changed == 0
+    assert type_in(host, clone, plan).changed == 0
+    assert "proven: carol was refused to log" in type_in(host, clone, "make verify INVENTORY=single_vm").out
+    status = type_in(host, clone, "make status INVENTORY=single_vm").out
+    assert len(re.findall(r"^(?:postgres|minio|mlflow) .* healthy ", status, re.MULTILINE)) == 3, status
+    destroy = "make destroy INVENTORY=single_vm CONFIRM=yes DATA=yes"
+    type_in(host, clone, destroy, "-e stack_teardown_packages=true")
+    assert host.everything() == virgin
 
 
 def play(host, playbook, *arguments, **variables):

@@ -29,6 +29,26 @@ def test_check_on_a_new_host_reads_like_a_plan(host):
     assert host.everything() == host.virgin
 
 
+def test_the_source_of_postgresqls_own_repository_is_one_that_apt_reads(host):
+    """Its packages can't be had here: what is written is looked at, by apt as well, and what they do is not proven."""
+    plan = host.play("site", "--check", "--diff", postgres_repository="pgdg", postgres_version="18").ok().out
+    lines = re.findall(r"^ +\+((?:Types|URIs|Suites|Components|Signed-By): .*)$", plan, re.MULTILINE)
+    release = {"15": "bookworm", "17": "trixie"}[host.major]
+    assert lines == [
+        "Types: deb",
+        "URIs: https://apt.postgresql.org/pub/repos/apt",
+        f"Suites: {release}-pgdg",
+        "Components: main",
+        "Signed-By: /usr/share/postgresql-common/pgdg/apt.postgresql.org.asc",
+    ], plan
+    only = "-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/run/parts"
+    host.shell('mkdir /run/parts; printf "%s" "$TEXT" > /run/parts/pgdg.sources', TEXT="\n".join(lines) + "\n")
+    fetched = host.shell(f"apt-get update --print-uris {only}")
+    host.shell("rm -r /run/parts")
+    assert f"'https://apt.postgresql.org/pub/repos/apt/dists/{release}-pgdg/InRelease'" in fetched, fetched
+    assert host.everything() == host.virgin
+
+
 def test_mistakes_are_said_together_before_anything_changes(host):
     wrong = [{**SHOP, "name": "Shop"}, {**DESK, "password": "short"}]
     done = host.play(

@@ -172,6 +172,23 @@ def test_back_to_an_older_version_is_refused(host):
     assert as_bob(host, FIND) == "0.75 kept"
 
 
+def test_the_same_server_as_one_that_somebody_else_manages(host):
+    folder = host.folder / "home/.config/mlops-stack/inventory"
+    there = {
+        "postgres_external_host": "127.0.0.1",
+        "postgres_external_ssl_mode": "disable",
+        "mlflow_database_password": (folder / "postgres_mlflow_password").read_text().strip(),
+    }
+    host.groups("postgres", "minio", "mlflow", **STORE, **there)
+    play(host, "site").refused("give mlflow_database_password and mlflow_auth_database_password")
+    there["mlflow_auth_database_password"] = (folder / "postgres_mlflow_auth_password").read_text().strip()
+    host.groups("postgres", "minio", "mlflow", **STORE, **there)
+    play(host, "site", "--check", "--diff").ok()
+    assert play(host, "site", "--diff").ok().changed > 0
+    assert as_bob(host, FIND) == "0.75 kept"
+    assert play(host, "site", "--diff").ok().changed == 0
+
+
 def test_back_to_files_is_refused(host):
     host.groups("minio", "mlflow", **STORE)
     play(host, "site").refused("MLflow had its experiments and users in PostgreSQL so far")

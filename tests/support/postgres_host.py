@@ -117,6 +117,8 @@ class PostgresHost:
             "accounts": "getent passwd; getent group",
             "ports": "ss --listening --tcp --udp --numeric --no-header | awk '{print $5}'",
             "files": "find /etc/postgresql /etc/postgresql-common /var/lib/mlops-stack /var/lib/postgresql /var/log/postgresql "
-            "/run/postgresql /opt /srv /etc/apt/sources.list.d /home 2>/dev/null",
+            "/run/postgresql /opt /srv /etc/apt/sources.list.d /etc/apt/apt.conf.d /home "
+            # Ansible's own, for files that it brings.
+            "-name .ansible -prune -o -print 2>/dev/null",
         }
         return {what: sorted(set(self.shell(command, check=False).splitlines())) for what, command in look.items()}

@@ -122,3 +122,10 @@ class PostgresHost:
             "-name .ansible -prune -o -print 2>/dev/null",
         }
         return {what: sorted(set(self.shell(command, check=False).splitlines())) for what, command in look.items()}
+
+    def left_over(self, virgin: dict[str, list[str]]) -> dict[str, list[str]]:
+        """What is there now and was not in VIRGIN."""
+        new = {what: sorted(set(lines) - set(virgin[what])) for what, lines in self.everything().items()}
+        # The group of a package that PostgreSQL's brought along, which apt-get autoremove would take.
+        new["accounts"] = [line for line in new["accounts"] if not line.startswith("ssl-cert:")]
+        return {what: lines for what, lines in new.items() if lines}

@@ -93,7 +93,7 @@ def test_the_first_real_deployment_of_the_readme(host, clone):
     assert len(re.findall(r"^(?:postgres|minio|mlflow) .* healthy ", status, re.MULTILINE)) == 3, status
     destroy = "make destroy INVENTORY=single_vm CONFIRM=yes DATA=yes"
     type_in(host, clone, destroy, "-e stack_teardown_packages=true")
-    assert host.everything() == virgin
+    assert host.left_over(virgin) == {}
 
 
 def play(host, playbook, *arguments, **variables):

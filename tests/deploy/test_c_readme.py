@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
 import yaml
+
+from support.checkout import copy_to
 
 from .conftest import ROOT, Deployment, Result
 
@@ -50,13 +50,7 @@ def clone(make_deployment):
     """The files of this checkout in an empty folder, with the port and the folders of a test in the inventory."""
     deployment: Deployment = make_deployment()
     folder = deployment.home / "clone"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.split("\0"):
-        if name and os.path.lexists(ROOT / name):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    copy_to(folder)
     # Another inventory is another deployment, with passwords of its own: it must not meet the data of the first.
     folders = {name: f"{deployment.home}/{{{{ stack_name }}}}/{name}" for name in ("stack_base_dir", "stack_data_dir")}
     (folder / "inventories/local/group_vars/all.yml").write_text(yaml.safe_dump(deployment.variables(**folders)))

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from lint.repo import BIN, CACHE, COLLECTION, ROOT, files, run
+from lint.repo import BIN, CACHE, COLLECTION, ROOT, run
+from support.checkout import copy_to
 
 PROGRESS = re.compile(
     r"\s*(Running sanity test|Collecting|Downloading|Installing|Successfully installed|Using cached|━)"
@@ -54,10 +54,7 @@ class Result:
 
 def copy(root: Path, target: Path) -> None:
     """The repository without the five links (ansible-test would walk them), as a git repository of its own."""
-    for path in files(root):
-        if path.parts[0] != "collections":
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / path, target / path, follow_symlinks=False)
+    copy_to(target, root, without="collections")
     done = run("git", "init", "--quiet", cwd=target)
     if done.returncode:
         raise RuntimeError(f"git init failed: {done.stdout}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
+from support.checkout import copy_to
 from support.deployment import ROOT, Result
 from support.minio_program import PROGRAMS, minio_program
 from support.postgres_host import PostgresHost
@@ -50,13 +49,7 @@ def host(docker, tmp_path_factory):
 def clone(host):
     """The checkout as it comes, in which a reader has set the address and the account. What he need not set is in VARIABLES."""
     folder = host.folder / "clone"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.split("\0"):
-        if name and os.path.lexists(ROOT / name):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    copy_to(folder)
     hosts = folder / "inventories/single_vm/hosts.yml"
     text = hosts.read_text()
     for before, after in (("192.0.2.10", host.host["ansible_host"]), ("deploy #", f"{host.host['ansible_user']} #")):

@@ -11,6 +11,7 @@ import os
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     AUTH,
     DatabaseError,
+    cause_of,
     known_revisions,
     loses_denials,
     newer_schema,
@@ -45,10 +46,8 @@ class PostgresDatabase:
             with engine.connect() as connection:
                 yield connection, set(sqlalchemy.inspect(connection).get_table_names())
         except sqlalchemy.exc.SQLAlchemyError as error:
-            # Only its cause: SQLAlchemy's own message carries the statement with its values.
-            cause = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
             raise DatabaseError(
-                f"The database {self.uri} can't be used ({cause}): start it, or mend the address."
+                f"The database {self.uri} can't be used ({cause_of(error)}): start it, or mend the address."
             ) from None
         finally:
             engine.dispose()

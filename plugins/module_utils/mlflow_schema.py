@@ -122,6 +122,12 @@ def _run_mlflow(words, folder, lock):
         raise DatabaseError((reasons or ["no reason given"])[-1])
 
 
+def cause_of(error):
+    """What went wrong, in one line. Not in SQLAlchemy's own words: they carry the statement with its values."""
+    cause = error if isinstance(error, ValueError) else getattr(error, "orig", None) or type(error).__name__
+    return " ".join(str(cause).split())
+
+
 def newer_schema(name, revision):
     """The error of a database that the installed MLflow is too old for."""
     return DatabaseError(

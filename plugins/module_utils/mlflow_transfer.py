@@ -11,6 +11,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.mlflow_postgres import
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     TRACKING,
     DatabaseError,
+    cause_of,
     create_tables,
     run_upgrade,
 )
@@ -69,12 +70,8 @@ class Transfer:
                 tables.reflect(bind=target)
                 return self._copy(tables, source, target)
         except (sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
-            # Only its cause: SQLAlchemy's own message carries the statement with its values.
-            cause = str(
-                error if isinstance(error, ValueError) else getattr(error, "orig", None) or type(error).__name__
-            )
             raise DatabaseError(
-                f"{self.source.path} could not be copied to {self.target.uri}, which is as it was: {' '.join(cause.split())}"
+                f"{self.source.path} could not be copied to {self.target.uri}, which is as it was: {cause_of(error)}"
             ) from None
         finally:
             engine.dispose()

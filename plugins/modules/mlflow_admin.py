@@ -67,6 +67,7 @@ import os
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import cause_of
 from ansible_collections.mlops.stack.plugins.module_utils.pgpass import password_file
 
 try:
@@ -129,9 +130,9 @@ def main():
                 if reasons and not module.check_mode:
                     write(connection, row, name, password)
     except (ImportError, sqlalchemy.exc.SQLAlchemyError) as error:
-        # Only its cause: SQLAlchemy's own message carries the statement with its values.
-        cause = " ".join(str(getattr(error, "orig", None) or type(error).__name__).split())
-        module.fail_json(msg=f"The account {name!r} could not be read or set in {uri}: {cause}. Nothing was changed.")
+        module.fail_json(
+            msg=f"The account {name!r} could not be read or set in {uri}: {cause_of(error)}. Nothing was changed."
+        )
     diff = {
         "before_header": f"admin {name}",
         "after_header": f"admin {name}",

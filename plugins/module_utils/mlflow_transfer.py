@@ -51,7 +51,6 @@ class Transfer:
     def run(self, root, lock):
         """Copy all rows. What is there already from an interrupted run is recognised.
 
-        :returns: whether anything was copied.
         :raises DatabaseError: with the reason; the target is as it was.
         """
         if self.source.is_behind(root):
@@ -68,7 +67,7 @@ class Transfer:
             with engine.begin() as target, here.connect() as source:
                 tables = sqlalchemy.MetaData()
                 tables.reflect(bind=target)
-                return self._copy(tables, source, target)
+                self._copy(tables, source, target)
         except (sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
             raise DatabaseError(
                 f"{self.source.path} could not be copied to {self.target.uri}, which is as it was: {cause_of(error)}"
@@ -88,7 +87,7 @@ class Transfer:
         there = {table.name: _count(target, table) for table in ours}
         if there[self.kind.content]:
             if {name: number for name, number in there.items() if number} == wanted:
-                return False
+                return
             raise DatabaseError(
                 f"The database {self.target.uri} has rows of its own, which would be mixed with those of {self.source.path}: "
                 "drop what is in it, or move the file away."
@@ -103,7 +102,6 @@ class Transfer:
             if _count(target, table) != wanted.get(table.name, 0):
                 raise DatabaseError(f"{self.source.path} changed while it was copied: stop who writes to it.")
             _advance(target, table)
-        return True
 
 
 def _count(connection, table):
@@ -133,12 +131,10 @@ def files_of(folder):
 def upload(folder, destination, client):
     """Bring the files below FOLDER to DESTINATION (s3://bucket/prefix); those that are there in full are left alone.
 
-    :returns: how many were uploaded.
     :raises DatabaseError: the store refused one.
     """
     bucket, _slash, prefix = destination.removeprefix("s3://").partition("/")
     prefix = prefix.rstrip("/") + "/" if prefix else ""
-    number = 0
     for path, name in files_of(folder):
         try:
             with contextlib.suppress(botocore.exceptions.ClientError):
@@ -153,8 +149,6 @@ def upload(folder, destination, client):
             raise DatabaseError(
                 f"{path} could not be uploaded to {destination}: {' '.join(str(error).split())}"
             ) from None
-        number += 1
-    return number
 
 
 def s3_client(endpoint, access_key, secret_key):

@@ -79,9 +79,6 @@ class PostgresDatabase:
     def left_over(self, backup_dir):
         return []
 
-    def clean(self, backup_dir):
-        return
-
     def upgrade(self, backup_dir, lock):
         """Upgrade it in place; nothing is kept, since one transaction does it all."""
         try:

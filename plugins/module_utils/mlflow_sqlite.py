@@ -158,7 +158,3 @@ class SqliteDatabase:
                 for what, query in queries_of_denials(names)
                 for user, resource in connection.execute(query)
             ]
-
-    def clean(self, backup_dir):
-        for path in self.left_over(backup_dir):
-            remove_copy(path)

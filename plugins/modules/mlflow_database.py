@@ -94,7 +94,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     DatabaseError,
     warning_of_denials,
 )
-from ansible_collections.mlops.stack.plugins.module_utils.mlflow_sqlite import SqliteDatabase
+from ansible_collections.mlops.stack.plugins.module_utils.mlflow_sqlite import SqliteDatabase, remove_copy
 from ansible_collections.mlops.stack.plugins.module_utils.pgpass import password_file
 
 
@@ -119,7 +119,7 @@ def main():
         module.fail_json(
             msg=f"{sys.executable} has no MLflow: run this module with the interpreter of MLflow's environment."
         )
-    backups = []
+    done = {"changed": False, "backups": []}
     behind, left = [], []
     try:
         # What is to be done is decided once nobody else does it.
@@ -136,23 +136,22 @@ def main():
                 module.warn(warning)
             if not module.check_mode:
                 for each in behind:
-                    backups.append(each.upgrade(params["backup_dir"], lock))
-                for each in databases:
-                    each.clean(params["backup_dir"])
+                    backup = each.upgrade(params["backup_dir"], lock)
+                    done["changed"] = True
+                    if backup:
+                        done["backups"].append(backup)
+                for path in left:
+                    remove_copy(path)
     except (BusyError, DatabaseError) as error:
-        module.fail_json(msg=str(error), changed=bool(backups), backups=[path for path in backups if path])
+        module.fail_json(msg=str(error), **done)
     except OSError as error:
-        module.fail_json(
-            msg=f"Could not upgrade the databases: {error.strerror} ({error.filename}).",
-            changed=bool(backups),
-            backups=[path for path in backups if path],
-        )
+        module.fail_json(msg=f"Could not upgrade the databases: {error.strerror} ({error.filename}).", **done)
     diff = [database.diff() for database in behind]
     diff += [
         {"before_header": path, "after_header": path, "before": "left over from an interrupted upgrade\n", "after": ""}
         for path in left
     ]
-    module.exit_json(changed=bool(behind or left), backups=[path for path in backups if path], diff=diff)
+    module.exit_json(changed=bool(behind or left), backups=done["backups"], diff=diff)
 
 
 if __name__ == "__main__":

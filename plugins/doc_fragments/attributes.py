@@ -20,6 +20,21 @@ attributes:
     support: full
 """
 
+    # The modules that only look.
+    LOOKS = r"""
+options: {}
+attributes:
+  check_mode:
+    description: It only looks.
+    support: full
+  diff_mode:
+    description: It only looks.
+    support: none
+  idempotent:
+    description: It only looks.
+    support: full
+"""
+
     # The modules of the action group `mlflow`.
     ACTIONGROUP_MLFLOW = r"""
 options: {}

@@ -12,6 +12,8 @@ description:
   - Never fails for what it finds and never changes anything. The caller decides.
 author:
   - The mlops.stack contributors (@mlops-stack)
+extends_documentation_fragment:
+  - mlops.stack.attributes.looks
 options:
   paths:
     description: Files and folders whose existence is asked for.
@@ -152,16 +154,6 @@ options:
       - How much memory, swap included, the service needs to run well, in units of 1,000,000 bytes. Less is a warning.
       - Only where the system tells how much there is, by C(/proc/meminfo).
     type: int
-attributes:
-  check_mode:
-    description: It only looks.
-    support: full
-  diff_mode:
-    description: It only looks.
-    support: none
-  idempotent:
-    description: It only looks.
-    support: full
 """
 
 EXAMPLES = r"""

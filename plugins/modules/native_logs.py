@@ -14,6 +14,8 @@ description:
   - An action plugin of the same name prints the lines as they come. The module itself looks once.
 author:
   - The mlops.stack contributors (@mlops-stack)
+extends_documentation_fragment:
+  - mlops.stack.attributes.looks
 options:
   name:
     description: The service. Its unit is C(mlops-stack-<name>.service).
@@ -57,16 +59,6 @@ options:
     description: After how many seconds to stop following. 0 goes on until Ctrl-C.
     type: int
     default: 0
-attributes:
-  check_mode:
-    description: It only looks.
-    support: full
-  diff_mode:
-    description: It only looks.
-    support: none
-  idempotent:
-    description: It only looks.
-    support: full
 """
 
 EXAMPLES = r"""

@@ -12,6 +12,8 @@ description:
   - Whatever state they are in, it does not fail, and says what it found and what to do, one sentence each.
 author:
   - The mlops.stack contributors (@mlops-stack)
+extends_documentation_fragment:
+  - mlops.stack.attributes.looks
 options:
   name:
     description: The service. Its unit is C(mlops-stack-<name>.service).
@@ -52,16 +54,6 @@ options:
     description: How much of the disk of its data the service leaves free, in percent. With less, it refuses to write.
     type: int
     default: 0
-attributes:
-  check_mode:
-    description: It only looks.
-    support: full
-  diff_mode:
-    description: It only looks.
-    support: none
-  idempotent:
-    description: It only looks.
-    support: full
 """
 
 EXAMPLES = r"""

@@ -13,6 +13,8 @@ description:
   - Whatever state they are in, it does not fail, and says what it found and what to do, one sentence each.
 author:
   - The mlops.stack contributors (@mlops-stack)
+extends_documentation_fragment:
+  - mlops.stack.attributes.looks
 options:
   unit:
     description: The systemd unit.
@@ -52,16 +54,6 @@ options:
     type: list
     elements: str
     required: true
-attributes:
-  check_mode:
-    description: It only looks.
-    support: full
-  diff_mode:
-    description: It only looks.
-    support: none
-  idempotent:
-    description: It only looks.
-    support: full
 """
 
 EXAMPLES = r"""

@@ -47,6 +47,15 @@ class Result:
         return self
 
 
+def run_playbook(playbook: str, inventory: Path, env: dict[str, str], *words: str) -> Result:
+    """Run a playbook of the checkout; its path counts from there."""
+    command = [ROOT / ".venv/bin/ansible-playbook", playbook, "-i", inventory, *words]
+    done = subprocess.run(
+        command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False
+    )
+    return Result(done)
+
+
 class Deployment:
     def __init__(self, home: Path, inventory: Path = ROOT / "inventories/local"):
         self.home, self.port, self.inventory = home, free_port(), inventory

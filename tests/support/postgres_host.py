@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from support.community import collections
-from support.deployment import ROOT, Result
+from support.deployment import ROOT, Result, run_playbook
 
 SHOP = {"name": "shop", "owner": "shop_owner", "password": "shop-pass-81b2c0", "extensions": ["pg_trgm", "uuid-ossp"]}
 DESK = {"name": "desk", "owner": "desk_owner", "password": "desk-pass-55e1fa"}
@@ -59,16 +59,8 @@ class PostgresHost:
         given = {"postgres_databases_extra": [SHOP, DESK], **variables}
         # In a file: what stands in the command is nobody's secret any more.
         (self.folder / "variables.json").write_text(json.dumps(given))
-        command = [
-            ROOT / ".venv/bin/ansible-playbook",
-            f"playbooks/{playbook}.yml",
-            "-i",
-            self.folder / "inventory",
-            *arguments,
-        ]
-        command += ["-e", f"@{self.folder}/variables.json"]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=500, check=False)
-        result = Result(done)
+        words = [*arguments, "-e", f"@{self.folder}/variables.json"]
+        result = run_playbook(f"playbooks/{playbook}.yml", self.folder / "inventory", self.env, *words)
         self.printed += result.out
         return result
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from support.deployment import run_playbook
 from support.minio_program import PROGRAMS, Keys, minio_program, run_here
 from support.mlflow_server import free_port
 
@@ -54,27 +55,8 @@ class Site:
 
     def play(self, name: str, *words: str, **variables) -> tuple[int, int, str]:
         """Exit code, number of changes, and what was printed."""
-        command = [
-            ROOT / ".venv/bin/ansible-playbook",
-            "-i",
-            self.inventory,
-            ROOT / name,
-            *words,
-            "-e",
-            json.dumps(variables),
-        ]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=500,
-            check=False,
-        )
-        return done.returncode, sum(int(number) for number in re.findall(r"\bchanged=(\d+)", done.stdout)), done.stdout
+        done = run_playbook(name, self.inventory, self.env, *words, "-e", json.dumps(variables))
+        return done.rc, done.changed, done.out
 
     def must(self, name: str, *words: str, **variables) -> tuple[int, str]:
         code, changes, out = self.play(name, *words, **variables)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from support.deployment import run_playbook
+
 from .account import PASSED_ON, ROOT
 
 NAME = "mlops-stack-ordinary-user"
@@ -47,20 +49,8 @@ class Server:
 
     def play(self, name: str, *words: str) -> tuple[int, str]:
         """How many changes a playbook made, and what it printed."""
-        command = [ROOT / ".venv/bin/ansible-playbook", "-i", self.inventory, ROOT / name, *words]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        return sum(int(number) for number in re.findall(r"\bchanged=(\d+)", done.stdout)), done.stdout
+        done = run_playbook(name, self.inventory, self.env, *words).ok()
+        return done.changed, done.out
 
     def as_root(self, *command: str) -> str:
         """What a command on the server prints; root is the test's way of looking, not the deployment's."""

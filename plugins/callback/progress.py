@@ -55,7 +55,7 @@ _COLORS = {
 }
 _INDENT = " " * 6
 # They print while they run, which says enough.
-_TALKING = {"mlops.stack.native_logs"}
+_TALKING = {"mlops.stack.service_logs"}
 
 
 def _duration(seconds):

@@ -11,6 +11,8 @@ from typing import Any
 PORTS = {"postgres": ("postgresql", 5432), "minio": ("http", 9000), "mlflow": ("http", 5000)}
 EVERYWHERE = ("0.0.0.0", "::", "*", "")  # noqa: S104 - compared with, not bound to
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# What each service talks to.
+NEEDS = {"mlflow": ("postgres", "minio")}
 
 
 def _listens(service: str, variables: Mapping) -> list[str]:
@@ -25,10 +27,28 @@ def _place(scheme: str, host: str, port: Any) -> dict[str, Any]:
     return {"host": host, "port": int(port), "url": f"{scheme}://{name}:{int(port)}"}
 
 
-def endpoint(hostvars: Mapping, service: str, consumer: str) -> dict[str, Any]:
+def _engine(variables: Mapping, service: str) -> str:
+    return variables.get(f"{service}_engine") or variables.get("stack_engine") or "native"
+
+
+def container_network(hostvars: Mapping, host: str, service: str) -> str:
+    """The network of SERVICE's container on HOST: `host` where something that it needs is reached at the host's own loopback
+    address, which a container of its own network does not see; else an empty text, for the network of all containers there.
+    """
+    here = hostvars[host]
+    for need in NEEDS.get(service, ()):
+        external = here.get(f"{need}_external_host") or ""
+        is_near = not external and host in (here.get("groups", {}).get(need) or [])
+        if external in LOOPBACK or (is_near and _engine(here, need) == "native"):
+            return "host"
+    return ""
+
+
+def endpoint(hostvars: Mapping, service: str, consumer: str, reader: str = "") -> dict[str, Any]:
     """Where CONSUMER, a host of the inventory, reaches SERVICE.
 
     :arg hostvars: Ansible's hostvars.
+    :arg reader: the service on that host that wants to reach it; the host itself when empty.
     :returns: host, port, url (without credentials), is_external, and problem, one sentence if it can't be reached there. {} where
         there is no such service, which is no error.
     """
@@ -49,7 +69,10 @@ def endpoint(hostvars: Mapping, service: str, consumer: str) -> dict[str, Any]:
     variables = hostvars[owner]
     port = variables.get(f"{service}_port") or port
     addresses = _listens(service, variables)
-    if owner == consumer:
+    if owner == consumer and _engine(here, service) == "docker":
+        inside = reader and _engine(here, reader) == "docker" and container_network(hostvars, consumer, reader) != "host"
+        host = f"mlops-stack-{service}" if inside else "127.0.0.1"
+    elif owner == consumer:
         near = [address for address in addresses if address in (*LOOPBACK, *EVERYWHERE)]
         host = "::1" if near and near[0] in ("::", "::1") else "127.0.0.1" if near else addresses[0]
     else:
@@ -67,4 +90,4 @@ def endpoint(hostvars: Mapping, service: str, consumer: str) -> dict[str, Any]:
 
 class FilterModule:
     def filters(self):
-        return {"endpoint": endpoint}
+        return {"endpoint": endpoint, "container_network": container_network}

@@ -124,7 +124,7 @@ def _unit_word(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'
 
 
-def _own_files(definition: dict, owner: str | None) -> list:
+def own_files(definition: dict, owner: str | None) -> list:
     """The definition's own files, in the shape of config_files."""
     files = []
     for file in definition.get("files", []):
@@ -172,7 +172,7 @@ def systemd_files(definition: dict) -> dict:
         ],
         "files": [
             *_environment_files(definition),
-            *_own_files(definition, process["user"]),
+            *own_files(definition, process["user"]),
             {"path": path, "content": unit, "mode": "0644"},
         ],
         "service_files": [path],
@@ -200,7 +200,7 @@ def supervisor_files(definition: dict, run_as_root: bool = False) -> dict:
         "directories": [{"path": path, "mode": "0700"} for path in folders],
         "files": [
             *_environment_files(definition),
-            *_own_files(definition, None),
+            *own_files(definition, None),
             {"path": f"{directory}/run", "content": run, "mode": "0700"},
             {"path": f"{home}/supervisord.conf", "content": supervisord, "mode": "0600"},
             {"path": program_path, "content": program, "mode": "0600"},

@@ -88,10 +88,11 @@ def _quoted(text):
     return "'" + text.replace("\\", "\\\\").replace("'", "''").replace("\n", " ") + "'"
 
 
-def to_pg_hba(databases, networks, extra):
+def to_pg_hba(databases, networks, extra, in_container=False):
     """Who may connect from where, as the text of a pg_hba.conf: each owner from NETWORKS, to his own databases."""
-    rows = [("local", "all", "postgres", "", "peer map=mlops_stack")]
-    own = []
+    # Who is inside a container is who runs the server; from outside, its admin needs the password.
+    rows = [("local", "all", "postgres", "", "trust" if in_container else "peer map=mlops_stack")]
+    own = [("host", "all", "postgres", network, "scram-sha-256") for network in networks] if in_container else []
     for entry in databases:
         own.append(("local", entry["name"], entry["owner"], "", "scram-sha-256"))
         own += [("host", entry["name"], entry["owner"], network, "scram-sha-256") for network in networks]

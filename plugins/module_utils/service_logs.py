@@ -106,6 +106,30 @@ class FileLog:
         return lines_of(text.decode("utf-8", "replace"))[-count:] if count else []
 
 
+class ContainerLog:
+    """What Docker keeps of a container's output. The cursor is the time of the last line."""
+
+    def __init__(self, container: str):
+        self.container = container
+        self.place = f"docker logs {container}"
+
+    def read(self, count: int, cursor: str) -> tuple[list[str], str]:
+        which = ["--since", cursor] if cursor else ["--tail", str(count)]
+        done = run(["docker", "logs", "--timestamps", *which, self.container], check=False)
+        if done.returncode:
+            said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+            if "No such container" in said[0]:
+                return [], cursor
+            raise ServiceError(f"The log of {self.container} can't be read: {said[0]}")
+        # Of the two outputs each is in order; times of equal length sort as they are written.
+        stamped = [line.partition(" ")[::2] for text in (done.stdout, done.stderr) if text for line in lines_of(text)]
+        later = sorted((entry for entry in stamped if entry[0] > cursor), key=lambda entry: entry[0])
+        if not later:
+            return [], cursor
+        lines = [line for _time, line in later]
+        return (lines if cursor else lines[-count:] if count else []), later[-1][0]
+
+
 def log_of(manager: Systemd | Supervisor) -> JournalLog | FileLog:
     """The log that MANAGER keeps for its service."""
     return JournalLog("--unit", manager.unit) if isinstance(manager, Systemd) else FileLog(manager)

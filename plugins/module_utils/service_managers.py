@@ -242,12 +242,16 @@ class Supervisor:
             return []
 
 
-def last_words(manager: Systemd | Supervisor) -> str:
-    """The end of the service's log that says most, on one line."""
-    tail = [line.strip() for line in manager.log_lines(40) if line.strip()]
+def telling(lines: list[str]) -> str:
+    """What of a log's end says most, on one line."""
+    tail = [line.strip() for line in lines if line.strip()]
     # The last line that names an error says more than the last line of a traceback's frame.
     named = [line for line in tail if "rror" in line or "xception" in line] or tail[-1:]
     return " / ".join(list(dict.fromkeys(named))[-2:]) or "(nothing)"  # Once, however often it was tried.
+
+
+def last_words(manager: Systemd | Supervisor) -> str:
+    return telling(manager.log_lines(40))
 
 
 MANAGERS = {"systemd": Systemd, "supervisor": Supervisor}

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: native_logs
-short_description: Show the log of a service of the engine C(native)
+module: service_logs
+short_description: Show the log of a service
 version_added: 0.1.0
 description:
   - Prints the last lines of a service's log and, if asked to, those that it writes from then on, until Ctrl-C.
-  - Under systemd the log is the journal, else the files that the supervisord of an ordinary user writes and rotates.
+  - Under systemd the log is the journal, in a container what Docker keeps of its output, else the files that the supervisord of an
+    ordinary user writes and rotates.
   - Lines are printed as the service wrote them, without colours, and with other control characters made visible.
   - An action plugin of the same name prints the lines as they come. The module itself looks once.
 author:
@@ -18,7 +19,7 @@ extends_documentation_fragment:
   - mlops.stack.attributes.looks
 options:
   name:
-    description: The service. Its unit is C(mlops-stack-<name>.service).
+    description: The service. Its unit is C(mlops-stack-<name>.service), its container C(mlops-stack-<name>).
     type: str
     required: true
   directory:
@@ -28,7 +29,7 @@ options:
   manager:
     description: What runs the service.
     type: str
-    choices: [systemd, supervisor]
+    choices: [systemd, supervisor, docker]
     required: true
   identifier:
     description:
@@ -63,7 +64,7 @@ options:
 
 EXAMPLES = r"""
 - name: Show what MLflow said last
-  mlops.stack.native_logs:
+  mlops.stack.service_logs:
     name: mlflow
     directory: /opt/mlops-stack/mlflow
     manager: systemd
@@ -88,7 +89,8 @@ place:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mlops.stack.plugins.module_utils.service_logs import JournalLog, log_of
+from ansible_collections.mlops.stack.plugins.module_utils.docker_cli import container_name
+from ansible_collections.mlops.stack.plugins.module_utils.service_logs import ContainerLog, JournalLog, log_of
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import MANAGERS, ServiceError
 
 
@@ -97,7 +99,7 @@ def main():
         argument_spec={
             "name": {"type": "str", "required": True},
             "directory": {"type": "path", "required": True},
-            "manager": {"type": "str", "choices": sorted(MANAGERS), "required": True},
+            "manager": {"type": "str", "choices": [*MANAGERS, "docker"], "required": True},
             "identifier": {"type": "str", "default": ""},
             "lines": {"type": "int", "default": 100},
             "cursor": {"type": "str", "default": ""},
@@ -110,8 +112,12 @@ def main():
     params = module.params
     if params["lines"] < 0:
         module.fail_json(msg=f"lines is {params['lines']}: give how many lines to show, 0 or more.")
-    manager = MANAGERS[params["manager"]](params["name"], params["directory"])
-    log = JournalLog("--identifier", params["identifier"]) if params["identifier"] else log_of(manager)
+    if params["manager"] == "docker":
+        log = ContainerLog(container_name(params["name"]))
+    elif params["identifier"]:
+        log = JournalLog("--identifier", params["identifier"])
+    else:
+        log = log_of(MANAGERS[params["manager"]](params["name"], params["directory"]))
     try:
         lines, cursor = log.read(params["lines"], params["cursor"])
     except ServiceError as error:

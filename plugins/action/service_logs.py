@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
         return self._follow(arguments, prefix, seconds, result, task_vars) if follow else result
 
     def _look(self, arguments, task_vars):
-        return self._execute_module("mlops.stack.native_logs", module_args=arguments, task_vars=task_vars)
+        return self._execute_module("mlops.stack.service_logs", module_args=arguments, task_vars=task_vars)
 
     def _show(self, prefix, result):
         # What a service says is its own text: it goes to the screen, and into no variable.

@@ -1,4 +1,4 @@
-"""The action plugin native_logs in real playbook runs: what people see of logs, while they grow and from several hosts."""
+"""The action plugin service_logs in real playbook runs: what people see of logs, while they grow and from several hosts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLAY = """
   gather_facts: false
   tasks:
     - name: Show the log
-      mlops.stack.native_logs:
+      mlops.stack.service_logs:
         name: svc
         directory: "{{ playbook_dir }}/svc"
         manager: supervisor

@@ -1,4 +1,4 @@
-"""native_logs as a module: rotated files, where no line may be lost or shown twice, and the journal's cursor."""
+"""service_logs as a module: rotated files, where no line may be lost or shown twice, and the journal's cursor."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Log:
     def look(self, **more):
         directory = str(self.folder.parent)
         result = run_module(
-            "native_logs", name="svc", directory=directory, manager="supervisor", cursor=self.cursor, **more
+            "service_logs", name="svc", directory=directory, manager="supervisor", cursor=self.cursor, **more
         )
         assert not result["failed"] and not result["changed"] and result["place"] == str(self.path), result
         self.cursor = result["cursor"]
@@ -152,7 +152,7 @@ def test_the_journal(tmp_path, monkeypatch):
 
     def look(cursor=""):
         directory = str(tmp_path / "svc")
-        return run_module("native_logs", name="svc", directory=directory, manager="systemd", lines=7, cursor=cursor)
+        return run_module("service_logs", name="svc", directory=directory, manager="systemd", lines=7, cursor=cursor)
 
     first = look()
     assert (first["lines"], first["cursor"]) == (["a\ufffdb", "two"], "s=1")
@@ -170,8 +170,8 @@ def test_the_journal(tmp_path, monkeypatch):
 def test_bad_input(short):
     parameters = {"name": "svc", "directory": str(short), "manager": "supervisor"}
     assert (
-        run_module("native_logs", **parameters, lines=-1)["msg"]
+        run_module("service_logs", **parameters, lines=-1)["msg"]
         == "lines is -1: give how many lines to show, 0 or more."
     )
     (short / "log/svc.log").mkdir(parents=True)
-    assert run_module("native_logs", **parameters)["msg"] == f"Could not read {short}/log/svc.log: Is a directory."
+    assert run_module("service_logs", **parameters)["msg"] == f"Could not read {short}/log/svc.log: Is a directory."

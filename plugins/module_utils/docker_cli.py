@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the docker command says. It knows by itself where its Engine is: a socket, Docker Desktop, a context."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+from ansible_collections.mlops.stack.plugins.module_utils.service_managers import ServiceError, run
+
+# By this label a container is ours.
+LABEL = "mlops.stack.ports"
+
+
+def container_name(service: str) -> str:
+    return f"mlops-stack-{service}"
+
+
+def docker(*words: str) -> str | None:
+    """What `docker WORDS` prints, or None where it fails."""
+    try:
+        done = run(["docker", *words], check=False)
+    except ServiceError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given"
+
+
+def engine() -> dict:
+    """Whether there is an Engine to work with, and which one."""
+    found = {"installed": False, "answers": False, "reason": "", "version": "", "compose": "", "desktop": False}
+    if not shutil.which("docker"):
+        return found
+    found["installed"] = True
+    done = run(["docker", "info", "--format", "{{json .}}"], check=False)
+    try:
+        said = json.loads(done.stdout)
+    except ValueError:
+        said = {}
+    # Since which version this ends with an error where no Engine answers, depends.
+    if done.returncode or not said.get("ServerVersion"):
+        found["reason"] = last_line(done.stderr or " ".join(said.get("ServerErrors") or []))
+    else:
+        found.update(
+            answers=True, version=said["ServerVersion"], desktop="Docker Desktop" in said.get("OperatingSystem", "")
+        )
+    found["compose"] = (docker("compose", "version", "--short") or "").strip().removeprefix("v")
+    return found
+
+
+def our_ports() -> dict[str, list[int]]:
+    """The ports that running containers of ours hold, by the name of the container."""
+    said = docker("ps", "--filter", f"label={LABEL}", "--format", '{{.Names}}\t{{.Label "%s"}}' % LABEL) or ""
+    rows = [line.partition("\t")[::2] for line in said.splitlines()]
+    return {name: [int(port) for port in ports.split()] for name, ports in rows}
+
+
+def inspect_container(service: str) -> dict | None:
+    """What Docker knows of the service's container; None where there is none."""
+    said = docker("container", "inspect", container_name(service))
+    return json.loads(said)[0] if said else None
+
+
+def image_is_there(reference: str) -> bool:
+    return docker("image", "inspect", "--format", "{{.Id}}", reference) is not None
+
+
+def network_is_there(name: str) -> bool:
+    return docker("network", "inspect", "--format", "{{.Id}}", name) is not None

@@ -103,17 +103,21 @@ def build(suite: str) -> str:
     image = image_name(suite)
     if run("docker", "image", "inspect", image, check=False).returncode == 0:
         return image
-    if os.geteuid() or not shutil.which("debootstrap"):
-        fail(
-            f"the image {image} is not there, and to build it needs root and debootstrap (apt-get install debootstrap)."
-        )
     print(f"Building {image} (about a minute) ...", file=sys.stderr, flush=True)
+    import_system(image, suite, PACKAGES, SETUP, SETTINGS)
+    return image
+
+
+def import_system(image: str, suite: str, packages: tuple[str, ...], setup: str, settings: tuple[str, ...]) -> None:
+    """Make an image of a new Debian system, with what the machine trusts. SETUP is run in it by its shell."""
+    if os.geteuid() or not shutil.which("debootstrap"):
+        fail(f"the image {image} is not there; to build it needs root and debootstrap (apt-get install debootstrap).")
     with tempfile.TemporaryDirectory(prefix="systemd-host-") as folder:
-        run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, folder, MIRROR)
+        run("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", suite, folder, MIRROR)
         for path in authorities():
             shutil.copy(path, f"{folder}{AUTHORITIES}/{path.name}")
-        run("chroot", folder, "/bin/sh", "-c", SETUP)
-        changes = [word for setting in SETTINGS for word in ("--change", setting)]
+        run("chroot", folder, "/bin/sh", "-c", setup)
+        changes = [word for setting in settings for word in ("--change", setting)]
         with subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE) as tar:
             imported = subprocess.run(
                 ["docker", "import", *changes, "-", image],
@@ -125,7 +129,6 @@ def build(suite: str) -> str:
         if tar.returncode or imported.returncode:
             run("docker", "image", "rm", image, check=False)
             fail(f"the new system could not be imported: {imported.stderr.strip()}")
-    return image
 
 
 def cgroup2() -> str:
@@ -157,7 +160,19 @@ def wait_until_booted(name: str) -> None:
     fail(f"{name} did not boot within {BOOT_SECONDS} s: {run('docker', 'logs', name, check=False).stdout[-1000:]}")
 
 
-def start(name: str, folder: Path, suite: str) -> dict[str, object]:
+def cgroups(docker: bool) -> list[str]:
+    """The flags with which a host has the machine's control groups."""
+    tree = cgroup2()
+    if not docker or tree == "/sys/fs/cgroup":
+        return ["--volume", f"{tree}:/sys/fs/cgroup:rw"]
+    # A machine that has the controllers in trees of version 1 beside it: an engine in the host needs those as well. In
+    # the tree of version 2 alone it would switch on controllers for the whole machine, and no command could be run in
+    # the host after a reboot.
+    folders = [path for path in Path("/sys/fs/cgroup").iterdir() if path.is_dir() and not path.is_symlink()]
+    return ["--tmpfs", "/sys/fs/cgroup:mode=755"] + [f"--volume={path}:{path}:rw" for path in sorted(folders)]
+
+
+def start(name: str, folder: Path, suite: str, docker: bool = False) -> dict[str, object]:
     image = build(suite)
     remove(name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -167,10 +182,13 @@ def start(name: str, folder: Path, suite: str) -> dict[str, object]:
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "mlops.stack test", "-f", str(key))
     # With less than these, systemd boots as well but leaves out the sandboxing of units without a word, which hides
     # errors. --privileged would give more than is needed, and is refused where the machine itself lacks a capability.
-    flags = ["--cgroupns=host", "--volume", f"{cgroup2()}:/sys/fs/cgroup:rw"]
+    flags = ["--cgroupns=host", *cgroups(docker)]
     flags += ["--stop-signal", "SIGRTMIN+3", "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"]
     flags += [f"--cap-add={name}" for name in ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE")]
     flags += [f"--security-opt={name}=unconfined" for name in ("seccomp", "apparmor", "systempaths")]
+    if docker:
+        # An overlay on the overlay of the host's own files is not possible.
+        flags += ["--volume", f"{name}-lib:/var/lib/docker"]
     # A port of its own, not a random one of Docker's, which a reboot would change.
     flags += ["--publish", f"127.0.0.1:{port}:22"]
     run("docker", "run", "--detach", "--name", name, "--hostname", name, *flags, image)
@@ -194,6 +212,7 @@ def remove(name: str) -> None:
     need_docker()
     if name in run("docker", "ps", "--all", "--format", "{{.Names}}").stdout.split():
         run("docker", "rm", "--force", "--volumes", name)
+    run("docker", "volume", "rm", "--force", f"{name}-lib")
 
 
 def main() -> None:
@@ -207,11 +226,12 @@ def main() -> None:
             words.add_argument("--suite", default="bookworm", help="Debian release, bookworm when not given")
         if action == "start":
             words.add_argument("--folder", type=Path, required=True, help="where the key and known_hosts are written")
+            words.add_argument("--docker", action="store_true", help="Docker Engine can be installed and run on it")
     given = parser.parse_args()
     if given.action == "build":
         print(build(given.suite))
     elif given.action == "start":
-        print(json.dumps(start(given.name, given.folder, given.suite)))
+        print(json.dumps(start(given.name, given.folder, given.suite, given.docker)))
     else:
         {"reboot": reboot, "remove": remove}[given.action](given.name)
 

@@ -6,6 +6,7 @@ alone) with `address`, `port`, `user` and `password`. Docker Engine of this mach
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -84,7 +85,8 @@ def bcrypt(password: str) -> str:
     return run("perl", "-e", "print crypt(<STDIN>, $ARGV[0])", salt, stdin=password).stdout
 
 
-def start(folder: Path, address: str = "", port: int = 0) -> dict[str, object]:
+def start(folder: Path, images: Path, address: str = "", port: int = 0) -> dict[str, object]:
+    """Start the registry of a folder, which keeps what is pushed in IMAGES: what is there already is not sent again."""
     stop(folder)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -96,7 +98,7 @@ def start(folder: Path, address: str = "", port: int = 0) -> dict[str, object]:
     settings = {
         "version": 0.1,
         "log": {"level": "warn"},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "images")}, "delete": {"enabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(images)}, "delete": {"enabled": True}},
         "http": {
             "addr": f"{address}:{port}",
             "secret": secrets.token_hex(16),
@@ -167,6 +169,8 @@ def stop(folder: Path) -> None:
             os.kill(state["pid"], signal.SIGKILL)
         time.sleep(0.1)
     shutil.rmtree(TRUSTED / f"{state['address']}:{state['port']}", ignore_errors=True)
+    with contextlib.suppress(OSError):  # others' registries are trusted as well, or there never was one
+        TRUSTED.rmdir()
     shutil.rmtree(folder / "docker", ignore_errors=True)
     secret.unlink()
 

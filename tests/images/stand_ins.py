@@ -87,7 +87,7 @@ RECIPES = {
             "RUN pip install --quiet --no-cache-dir --target /tmp/uv uv"
             " && SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt /tmp/uv/bin/uv pip install --system --no-cache"
             f" --compile-bytecode --constraint /tmp/constraints.txt mlflow[auth]=={MLFLOW}"
-            " psycopg2-binary psycopg[binary] boto3 && rm -r /tmp/uv /tmp/constraints.txt",
+            " psycopg2-binary psycopg[binary] boto3 && rm -r /tmp/*",
         ),
         {"constraints.txt": CONSTRAINTS},
     ),
@@ -244,7 +244,9 @@ def save(folder: Path, names: list[str]) -> dict[str, str]:
 
 def push(folder: Path, names: list[str]) -> dict[str, dict[str, str]]:
     """Where each image is now, and its digest there."""
-    return {name: image_registry.push(folder, name, without_registry(name)) for name in build(names)}
+    built = build(names)
+    with alone():
+        return {name: image_registry.push(folder, name, without_registry(name)) for name in built}
 
 
 def without_registry(name: str) -> str:
@@ -277,7 +279,8 @@ def main() -> None:
         words.add_argument("names", nargs="*", metavar="NAME", help="an upstream name; all of them when none is given")
     words = actions.add_parser("registry")
     words.add_argument("verb", choices=("start", "stop"))
-    words.add_argument("--folder", type=resolved, required=True, help="its certificates, password and images")
+    words.add_argument("--folder", type=resolved, required=True, help="its certificates, password and log")
+    words.add_argument("--images", type=resolved, help="where it keeps what is pushed, in FOLDER when not given")
     words.add_argument("--address", default="", help="docker0's, which hosts in containers reach, when not given")
     words.add_argument("--port", type=int, default=0, help="a free one when not given")
     given = parser.parse_args()
@@ -287,7 +290,7 @@ def main() -> None:
         result = {"save": save, "push": push}[given.action](given.folder, given.names)
     elif given.verb == "start":
         need_docker()
-        result = image_registry.start(given.folder, given.address, given.port)
+        result = image_registry.start(given.folder, given.images or given.folder / "images", given.address, given.port)
     else:
         image_registry.stop(given.folder)
         return

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # What the official image of PostgreSQL promises for its start, written anew for its stand-in in the tests.
 set -euo pipefail
 
@@ -51,8 +51,8 @@ initialise() {
   fi
   local file
   for file in /docker-entrypoint-initdb.d/*; do
+    # shellcheck source=/dev/null
     case "$file" in
-      # shellcheck source=/dev/null
       *.sh) if [ -x "$file" ]; then "$file"; else . "$file"; fi ;;
       *.sql) sql --dbname "$POSTGRES_DB" --file "$file" ;;
     esac

@@ -17,7 +17,7 @@ play = .venv/bin/ansible-playbook -i $(inventory) $(if $(call given,CHECK),--che
 needs := $(wildcard $(inventory)/requirements.yml)
 
 .PHONY: help collections deploy access access_dump verify status logs start stop restart destroy teardown credentials passwd \
-  secrets_export secrets_import init_inventory lint test test-all clean
+  secrets_export secrets_import init_inventory pin lint test test-all clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z_ -]+:.*## / {printf "  make %-30s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ passwd: .venv/installed ## Ask for a new admin's password and set it
 
 secrets_export secrets_import: .venv/installed ## Move the secrets to another controller (FILE=secrets.yml; ARGS=--ask-vault-pass)
 	@$(play) playbooks/$@.yml $(call option,FILE,secrets_file)
+
+pin: .venv/installed ## Write down which images are meant, by their digests (INVENTORY=local_docker)
+	@$(play) playbooks/pin.yml
 
 init_inventory: .venv/installed ## Write a commented inventory to begin with (INTO=inventories/mine)
 	@$(play) playbooks/init_inventory.yml $(call option,INTO,inventory_path)

@@ -107,11 +107,12 @@ class _Dumper(yaml.SafeDumper):
         return super().increase_indent(flow, False)
 
 
-def compose_files(definition: dict, user: str, owner: str | None = None) -> dict:
+def compose_files(definition: dict, user: str, owner: str | None = None, mode: str = "0700") -> dict:
     """Folders and files of a service under Docker Compose.
 
     :arg user: UID:GID that the container runs as.
     :arg owner: the account of the host that owns the data and what the container reads; None for the connecting user.
+    :arg mode: that of folders without data, the same as other engines give them.
     """
     name, directory, process = definition["name"], definition["directory"], definition["process"]
     header, base = HEADER.format(name=name), os.path.dirname(directory)
@@ -128,14 +129,13 @@ def compose_files(definition: dict, user: str, owner: str | None = None) -> dict
     # Ansible's own kinds of text are no text to YAML.
     plain = json.loads(json.dumps(project))
     text = header + HINT + yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=150, allow_unicode=True)
-    others, private = ("0755", "0700") if owner else ("0700", "0700")
     as_owner = {"owner": owner} if owner else {}
     return {
         "directories": [
-            {"path": base, "mode": others},
-            {"path": directory, "mode": others},
-            *({"path": path, "mode": others} for path in definition["container"].get("folders", [])),
-            *({"path": path, "mode": private, **as_owner} for path in process["state_dirs"]),
+            {"path": base, "mode": mode},
+            {"path": directory, "mode": mode},
+            *({"path": path, "mode": mode} for path in definition["container"].get("folders", [])),
+            *({"path": path, "mode": "0700", **as_owner} for path in process["state_dirs"]),
         ],
         "files": [
             {"path": f"{directory}/environment", "content": header + to_compose_env(environment), "mode": "0600"},

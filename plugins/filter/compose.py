@@ -139,7 +139,11 @@ def compose_files(definition: dict, user: str, owner: str | None = None, mode: s
         ],
         "files": [
             {"path": f"{directory}/environment", "content": header + to_compose_env(environment), "mode": "0600"},
-            *([{"path": f"{directory}/secrets", "secret_content": header + secrets, "mode": "0600"}] if secrets else []),
+            *(
+                [{"path": f"{directory}/secrets", "secret_content": header + secrets, "mode": "0600"}]
+                if secrets
+                else []
+            ),
             *files,
             {"path": f"{directory}/compose.yaml", "content": text, "mode": "0644"},
         ],

@@ -70,7 +70,9 @@ def endpoint(hostvars: Mapping, service: str, consumer: str, reader: str = "") -
     port = variables.get(f"{service}_port") or port
     addresses = _listens(service, variables)
     if owner == consumer and _engine(here, service) == "docker":
-        inside = reader and _engine(here, reader) == "docker" and container_network(hostvars, consumer, reader) != "host"
+        inside = (
+            reader and _engine(here, reader) == "docker" and container_network(hostvars, consumer, reader) != "host"
+        )
         host = f"mlops-stack-{service}" if inside else "127.0.0.1"
     elif owner == consumer:
         near = [address for address in addresses if address in (*LOOPBACK, *EVERYWHERE)]

@@ -84,7 +84,9 @@ class ContainerStatus:
                 f"It needed more memory than it may take ({self.name}_memory_limit), and was ended: raise that, and deploy."
             )
         elif state["Status"] == "created":
-            self.findings.append(f"It was never started ({state.get('Error') or 'no reason given'}): make start does it.")
+            self.findings.append(
+                f"It was never started ({state.get('Error') or 'no reason given'}): make start does it."
+            )
         elif state["Status"] == "restarting" or state.get("ExitCode") not in STOPPED:
             self.findings.append(f"Its start failed. {words}")
         else:

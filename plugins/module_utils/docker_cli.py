@@ -11,6 +11,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.service_managers impor
 
 # By this label a container is ours.
 LABEL = "mlops.stack.ports"
+ROW = '{{.Names}}\t{{.Label "' + LABEL + '"}}'
 
 
 def container_name(service: str) -> str:
@@ -55,7 +56,7 @@ def engine() -> dict:
 
 def our_ports() -> dict[str, list[int]]:
     """The ports that running containers of ours hold, by the name of the container."""
-    said = docker("ps", "--filter", f"label={LABEL}", "--format", '{{.Names}}\t{{.Label "%s"}}' % LABEL) or ""
+    said = docker("ps", "--filter", f"label={LABEL}", "--format", ROW) or ""
     rows = [line.partition("\t")[::2] for line in said.splitlines()]
     return {name: [int(port) for port in ports.split()] for name, ports in rows}
 

@@ -14,6 +14,8 @@ from ansible_collections.mlops.stack.plugins.filter.native import HEADER, own_fi
 
 # Containers of one host reach each other in this network, by the name of the container.
 NETWORK = "mlops-stack"
+# Text to PyYAML's YAML 1.1, and a number or the end of a line to Compose.
+QUOTED = re.compile(r"^[-+]?(0o|[.]?[0-9])[0-9.]*([eE][-+]?[0-9]+)?$|[\x85\u2028\u2029]")
 HINT = "# In this folder: docker compose ps, docker compose logs, docker compose restart, …\n"
 
 
@@ -105,6 +107,12 @@ class _Dumper(yaml.SafeDumper):
 
     def increase_indent(self, flow=False, indentless=False):
         return super().increase_indent(flow, False)
+
+    def text(self, value):
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style='"' if QUOTED.search(value) else None)
+
+
+_Dumper.add_representer(str, _Dumper.text)
 
 
 def compose_files(definition: dict, user: str, owner: str | None = None, mode: str = "0700") -> dict:

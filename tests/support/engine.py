@@ -63,6 +63,21 @@ def mlflow_definition(base: str = "/opt/mlops-stack", data: str = "/var/lib/mlop
     }
 
 
+def container_definition(
+    base: str = "/opt/mlops-stack", data: str = "/var/lib/mlops-stack/mlflow", **container
+) -> dict:
+    """The same service with what only containers know; CONTAINER changes that."""
+    definition = mlflow_definition(base, data)
+    definition["process"]["command"][:1] = ["python"]
+    definition["files"].append({"path": f"{base}/mlflow/.pgpass", "content": "x\n", "mode": "0600", "mounted": False})
+    definition["container"] = {
+        "image": "ghcr.io/mlflow/mlflow:v3.17.2-full",
+        "health_command": ["python", "-c", 'import sys; sys.exit("$HOME" == "")'],
+        **container,
+    }
+    return definition
+
+
 def contents(rendered: dict) -> dict[str, str]:
     """The text of each rendered file by its path, secret or not."""
     return {entry["path"]: entry.get("content") or entry.get("secret_content") for entry in rendered["files"]}

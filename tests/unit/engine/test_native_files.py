@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,27 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from support.engine import contents, mlflow_definition, short_folder
+from support.rendered import NASTY, TEXTS, assert_golden, layout
 
 GOLDEN = Path(__file__).with_name("golden")
 SHELLS = [name for name in ("/bin/sh", "dash", "bash") if shutil.which(name)]
 UNIT = "/etc/systemd/system/mlops-stack-mlflow.service"
-
-# All that a process can get: any text without the character that ends it.
-TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
-NASTY = (
-    'it\'s "100%" $HOME $(id) `id` #no \\ \\n \\\\ ; & | * ? [a] {b} ~ !  two  \t\n next äöü€ 🙂 %h %% $$ \\\n\r end\\'
-)
-
-
-def layout(rendered: dict) -> str:
-    """Folders and files with mode, owner and whether they are secret, and what else the roles use."""
-    lines = [f"folder {e['mode']} {e.get('owner', '-')} {e['path']}\n" for e in rendered["directories"]]
-    for entry in rendered["files"]:
-        kind = "secret" if "secret_content" in entry else "file"
-        lines.append(f"{kind} {entry['mode']} {entry.get('owner', '-')} {entry['path']}\n")
-    for name in ("service_files", "manager_directories", "base_directory"):
-        lines.append(f"{name}: {rendered[name]}\n")
-    return "".join(lines)
 
 
 def rendered_by_name() -> dict[str, str]:
@@ -59,15 +42,11 @@ def rendered_by_name() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", sorted(rendered_by_name()))
 def test_golden(name):
-    path, text = GOLDEN / name, rendered_by_name()[name]
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o755 if text.startswith("#!") else 0o644)
-    assert text == path.read_text(encoding="utf-8")
+    assert_golden(GOLDEN / name, rendered_by_name()[name])
 
 
 def test_every_golden_file_is_compared():
-    assert sorted(path.name for path in GOLDEN.iterdir()) == sorted(rendered_by_name())
+    assert sorted(path.name for path in GOLDEN.iterdir() if path.is_file()) == sorted(rendered_by_name())
 
 
 def sourced(shell: str, text: str) -> dict[bytes, bytes]:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import re
 
+WORD = r"[a-z0-9]+(?:(?:[.]|__?|-+)[a-z0-9]+)*"
+PATH = re.compile(rf"{WORD}(?:/{WORD})*")
 NAME = re.compile(
-    r"(?:(?P<registry>[A-Za-z0-9.-]+(?::\d+)?)/)?(?P<path>[a-z0-9._/-]+)"
+    rf"(?:(?P<registry>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d+)?)/)?(?P<path>{PATH.pattern})"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -21,7 +23,7 @@ def _parts(image: str) -> tuple[str, str, str, str]:
     registry, path, tag, digest = (found[name] or "" for name in ("registry", "path", "tag", "digest"))
     # As Docker reads it: without a dot or a port, the first word is a folder on Docker Hub.
     if registry and not re.search(r"[.:]", registry) and registry != "localhost":
-        registry, path = "", f"{registry}/{path}"
+        registry, path = "", f"{registry}/{path}" if PATH.fullmatch(registry) else ""
     return registry, path, tag, digest
 
 

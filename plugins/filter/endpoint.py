@@ -69,11 +69,10 @@ def endpoint(hostvars: Mapping, service: str, consumer: str, reader: str = "") -
     variables = hostvars[owner]
     port = variables.get(f"{service}_port") or port
     addresses = _listens(service, variables)
-    if owner == consumer and _engine(here, service) == "docker":
-        inside = (
-            reader and _engine(here, reader) == "docker" and container_network(hostvars, consumer, reader) != "host"
-        )
-        host = f"mlops-stack-{service}" if inside else "127.0.0.1"
+    # Containers of one network reach each other by name, whatever address the host brings them to.
+    in_network = owner == consumer and reader and _engine(here, service) == _engine(here, reader) == "docker"
+    if in_network and container_network(hostvars, consumer, reader) != "host":
+        host = f"mlops-stack-{service}"
     elif owner == consumer:
         near = [address for address in addresses if address in (*LOOPBACK, *EVERYWHERE)]
         host = "::1" if near and near[0] in ("::", "::1") else "127.0.0.1" if near else addresses[0]

@@ -38,9 +38,11 @@ def engine() -> dict:
     if not shutil.which("docker"):
         return found
     found["installed"] = True
-    done = run(["docker", "info", "--format", "{{json .}}"], check=False)
     try:
+        done = run(["docker", "info", "--format", "{{json .}}"], check=False)
         said = json.loads(done.stdout)
+    except ServiceError as error:
+        return found | {"reason": str(error).rstrip(".")}
     except ValueError:
         said = {}
     # Since which version this ends with an error where no Engine answers, depends.

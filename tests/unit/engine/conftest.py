@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from support.docker_program import DockerProgram
 from support.engine import short_folder
 from support.supervised import service
 
@@ -51,3 +52,12 @@ def ordinary_folder(short):
     finally:
         os.seteuid(0)
         os.setegid(0)
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    """The only program on PATH: a double of the docker command."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return DockerProgram(folder)

@@ -13,6 +13,8 @@ COLOR = re.compile(r"\x1b\[[0-9;]*m")
 # What a log holds, others may have sent: it must not move the cursor of a terminal or rename its window.
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 CURSOR_LINE = "-- cursor: "
+# What Docker puts before each line: always as long, so that it sorts as text.
+STAMPED = re.compile(r"(\d{4}-\d\d-\d\dT\S+) (.*)")
 
 
 def plain(line: str) -> str:
@@ -114,7 +116,8 @@ class ContainerLog:
         self.place = f"docker logs {container}"
 
     def read(self, count: int, cursor: str) -> tuple[list[str], str]:
-        which = ["--since", cursor] if cursor else ["--tail", str(count)]
+        # One at least: of nothing, there is no time to go on from.
+        which = ["--since", cursor] if cursor else ["--tail", str(max(count, 1))]
         done = run(["docker", "logs", "--timestamps", *which, self.container], check=False)
         if done.returncode:
             said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
@@ -122,12 +125,26 @@ class ContainerLog:
                 return [], cursor
             raise ServiceError(f"The log of {self.container} can't be read: {said[0]}")
         # Of the two outputs each is in order; times of equal length sort as they are written.
-        stamped = [line.partition(" ")[::2] for text in (done.stdout, done.stderr) if text for line in lines_of(text)]
+        stamped = self._entries(done.stdout) + self._entries(done.stderr)
         later = sorted((entry for entry in stamped if entry[0] > cursor), key=lambda entry: entry[0])
         if not later:
             return [], cursor
         lines = [line for _time, line in later]
         return (lines if cursor else lines[-count:] if count else []), later[-1][0]
+
+    @staticmethod
+    def _entries(text: str) -> list[tuple[str, str]]:
+        """(time, line) of what came by one of the outputs."""
+        entries: list[tuple[str, str]] = []
+        for line in lines_of(text):
+            found = STAMPED.fullmatch(line)
+            if found:
+                entries.append((found[1], found[2]))
+            elif entries:  # run() reads a \r as the end of a line, which it is not: progress bars are made of it.
+                entries[-1] = (entries[-1][0], f"{entries[-1][1]}\\x0d{line}")
+            # What comes before the first time is the docker command's own, a warning of its configuration say.
+        # Docker keeps a long line in parts, and each comes with the time of the whole.
+        return [(time, line.replace(f"{time} ", "")) for time, line in entries]
 
 
 def log_of(manager: Systemd | Supervisor) -> JournalLog | FileLog:

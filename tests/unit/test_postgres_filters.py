@@ -92,6 +92,27 @@ def test_each_owner_reaches_his_own_databases_and_no_others():
     assert not [row for row in rows[2:] if "all" in row[:3]]
 
 
+def test_in_a_container_its_admin_comes_from_outside_with_a_password():
+    """Who is inside it needs none, which is who may use Docker. Nobody else becomes the admin."""
+    text = to_pg_hba([GOOD], ["127.0.0.1/32", "172.16.0.0/12"], ["hostssl all dba all cert"], in_container=True)
+    assert [line.split() for line in text.splitlines()] == [
+        ["local", "all", "postgres", "trust"],
+        ["hostssl", "all", "dba", "all", "cert"],
+        ["host", "all", "postgres", "127.0.0.1/32", "scram-sha-256"],
+        ["host", "all", "postgres", "172.16.0.0/12", "scram-sha-256"],
+        ["local", "shop", "shop_owner", "scram-sha-256"],
+        ["host", "shop", "shop_owner", "127.0.0.1/32", "scram-sha-256"],
+        ["host", "shop", "shop_owner", "172.16.0.0/12", "scram-sha-256"],
+    ]
+
+
+@pytest.mark.parametrize("in_container", [False, True])
+def test_without_databases_only_the_admin_gets_in(in_container):
+    text = to_pg_hba([], ["127.0.0.1/32"], [], in_container=in_container)
+    assert {line.split()[2] for line in text.splitlines()} == {"postgres"}
+    assert [word for word in ("trust", "peer") if word in text] == (["trust"] if in_container else ["peer"])
+
+
 def test_what_is_right_is_not_complained_about():
     assert (
         postgres_problems(

@@ -13,6 +13,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.service_status import 
 
 # What a container ends with that was told to.
 STOPPED = (0, 130, 137, 143)
+KILLED = 137
 
 
 def last_words(name: str) -> str:
@@ -82,6 +83,12 @@ class ContainerStatus:
         elif state.get("OOMKilled"):
             self.findings.append(
                 f"It needed more memory than it may take ({self.name}_memory_limit), and was ended: raise that, and deploy."
+            )
+        elif state["Status"] == "restarting" and state.get("ExitCode") == KILLED:
+            # Docker does not always notice why: OOMKilled stays false with an Engine 20.10 and cgroups of version 1.
+            self.findings.append(
+                "It is killed again and again, as happens to what needs more memory than it may take "
+                f"({self.name}_memory_limit): raise that, and deploy."
             )
         elif state["Status"] == "created":
             self.findings.append(

@@ -25,6 +25,10 @@ START_FAILED = ("not running", [f"Its start failed. {WORDS}"])
 STOPPED = ("not running", ["It is stopped: make start starts it."])
 NOT_DEPLOYED = ("not deployed", ["Nothing is deployed here: make deploy does it."])
 KILLED = "It needed more memory than it may take (svc_memory_limit), and was ended: raise that, and deploy."
+AGAIN = (
+    "It is killed again and again, as happens to what needs more memory than it may take (svc_memory_limit): "
+    "raise that, and deploy."
+)
 GONE = "Its container is gone: make deploy makes it anew, with the data that are there."
 
 
@@ -91,6 +95,8 @@ def svc(tmp_path, docker):
             {"Status": "restarting", "Restarting": True, "Pid": 0, "ExitCode": 137, "OOMKilled": True},
             ("not running", [KILLED]),
         ),
+        # Docker may not notice why, but nobody else kills what is started again and again.
+        ({"Status": "restarting", "Restarting": True, "Pid": 0, "ExitCode": 137}, ("not running", [AGAIN])),
         (
             {"Status": "paused", "Paused": True},
             ("not running", ["It is paused: docker unpause mlops-stack-svc lets it go on."]),

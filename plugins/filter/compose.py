@@ -153,7 +153,7 @@ def compose_files(definition: dict, user: str, owner: str | None = None, mode: s
                 else []
             ),
             *files,
-            {"path": f"{directory}/compose.yaml", "content": text, "mode": "0644"},
+            {"path": f"{directory}/compose.yaml", "content": text, "mode": "0600"},
         ],
         "service_files": [f"{directory}/compose.yaml"],
         "base_directory": base,

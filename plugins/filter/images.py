@@ -49,6 +49,8 @@ def image_reference(image: str, registry: str = "", lock: dict | None = None) ->
     if not path:
         return image
     digest = digest or (lock or {}).get(image, "")
+    if registry and own in ("", "docker.io") and "/" not in path:
+        path = f"library/{path}"  # As Docker Hub itself keeps what is named by one word.
     host = registry.rstrip("/") or own
     return "".join([f"{host}/" if host else "", path, f":{tag}" if tag else "", f"@{digest}" if digest else ""])
 

@@ -39,7 +39,7 @@ def container_network(hostvars: Mapping, host: str, service: str) -> str:
     for need in NEEDS.get(service, ()):
         external = here.get(f"{need}_external_host") or ""
         is_near = not external and host in (here.get("groups", {}).get(need) or [])
-        if external in LOOPBACK or (is_near and _engine(here, need) == "native"):
+        if external in LOOPBACK or external.startswith("127.") or (is_near and _engine(here, need) == "native"):
             return "host"
     return ""
 

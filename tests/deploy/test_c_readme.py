@@ -17,6 +17,7 @@ ELSEWHERE = {
     "git clone": "the clone is made from this checkout instead",
     "make test": "this test is a part of it",
     "make deploy INVENTORY=single_vm": "it needs a machine that is reached by ssh",
+    "make deploy INVENTORY=local_docker": "it needs Docker: tests/system/test_docker.py",
     "make passwd": "it asks on a terminal: tests/operations/test_people.py answers",
 }
 

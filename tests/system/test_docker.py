@@ -21,6 +21,7 @@ import pytest
 from support.checkout import copy_to
 from support.community import collections
 from support.deployment import Result
+from support.minio_program import PROGRAMS, minio_program
 from support.stand_ins import registry, stand_ins
 
 from .account import PASSED_ON
@@ -292,6 +293,27 @@ def test_a_misspelt_setting_leaves_the_server_alone(laptop):
     assert "shared_bufers" in wrong.out and "Traceback" not in wrong.out
     assert container_ids() == before
     laptop.play("site").ok()
+
+
+def test_engines_side_by_side(laptop):
+    """The store natively, under the supervisor of an ordinary user; what uses it in a container."""
+    cache = laptop.home / "programs"
+    copy = cache / minio_program().relative_to(PROGRAMS)
+    copy.parent.mkdir(parents=True)
+    shutil.copy(minio_program(), copy)
+    native = {"minio_engine": "native", "minio_method": "source", "stack_cache_dir": str(cache)}
+    laptop.play("site", **native).refused("MinIO runs in Docker on this_machine, and minio_engine is native now")
+    laptop.play("teardown", stack_services="minio", stack_teardown_confirm="yes").ok()
+    assert laptop.play("site", **native).ok().changed > 0
+    mode = docker("container", "inspect", "--format", "{{.HostConfig.NetworkMode}}", "mlops-stack-mlflow")
+    assert mode == "host"
+    assert listening() == {"127.0.0.1:5000", "127.0.0.1:5432", "127.0.0.1:9000", "127.0.0.1:9001"}
+    # Artifacts of the time before as well: the store has found its data.
+    assert "proven: carol was refused to log" in laptop.play("verify", **native).ok().out
+    assert laptop.play("site", **native).ok().changed == 0
+    laptop.play("site").refused("MinIO runs natively on this_machine, and minio_engine is docker now")
+    laptop.play("teardown", stack_services="minio", stack_teardown_confirm="yes", **native).ok()
+    assert laptop.play("site").ok().changed > 0
 
 
 def test_data_outlive_the_containers(laptop):

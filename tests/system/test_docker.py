@@ -210,7 +210,7 @@ def test_images_are_pinned_by_their_digests(laptop, tmp_path):
     with registry(tmp_path / "registry") as there:
         pushed = there.push()
         login = {"stack_image_registry": there.host, "stack_image_registry_user": there.user}
-        wrong = laptop.play("site", **login, stack_image_registry_password="not-this-one")  # noqa: S106 - it is wrong
+        wrong = laptop.play("site", **login, stack_image_registry_password="not-this-one")
         assert wrong.rc and f"{there.host} does not let {there.user} in" in wrong.out, wrong.out
         login["stack_image_registry_password"] = there.password
         laptop.play("pin", **login).ok()

@@ -130,12 +130,12 @@ def written_for_apt(**variables) -> list[dict]:
         "-m",
         "debug",
         "-a",
-        "var=_postgres_apt_proxy_files",
+        "var=_stack_apt_proxy_files",
     ]
     command += [word for file in files for word in ("-e", f"@{file}")] + ["-e", json.dumps(variables)]
     env = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.partition("=>")[2])["_postgres_apt_proxy_files"]
+    return json.loads(done.stdout.partition("=>")[2])["_stack_apt_proxy_files"]
 
 
 def test_what_apt_is_told():

@@ -122,8 +122,8 @@ def test_a_program_for_the_controller(shelf, tmp_path, monkeypatch):
 
 
 def written_for_apt(**variables) -> list[dict]:
-    """What the role postgres gives to config_files."""
-    files = [ROOT / "roles" / role / "main.yml" for role in ("stack/defaults", "postgres/vars")]
+    """What the roles give to config_files."""
+    files = [ROOT / "roles" / role / "main.yml" for role in ("stack/defaults", "stack/vars")]
     command = [
         Path(sys.executable).with_name("ansible"),
         "localhost",

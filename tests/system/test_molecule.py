@@ -2,91 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 import sys
-import threading
-from pathlib import Path
 
 import pytest
 import yaml
 
-from support.community import collections
-from support.minio_program import PROGRAMS, minio_program
+from support.minio_program import minio_program
 
 from .conftest import ROOT
+from .molecule_runs import changed, molecule_test
 
-TIMEOUT_SECONDS = 1800
 HOST = "mlops-stack-native-single"  # as create.yml names it
-ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class Run:
-    """What `molecule test` printed; and its steps in order: their actions, how they ended, and what each printed."""
-
-    def __init__(self, rc: int, lines: list[str], scenario: str):
-        self.rc, self.lines = rc, lines
-        self.actions: list[str] = []
-        self.states: list[str] = []
-        self.output: list[str] = []
-        step = re.compile(rf"INFO\s+\[{scenario} > (\w+)\] Executing$")
-        end = re.compile(rf"\w+\s+\[{scenario} > (\w+)\] Executed: (.*)")
-        inside: list[str] = []
-        for line in lines:
-            if step.match(line):
-                inside = []
-            elif found := end.match(line):
-                self.actions.append(found[1])
-                self.states.append(found[2])
-                self.output.append("\n".join(inside))
-            inside.append(line)
-
-
-def molecule_test(scenario: str, suite: str, folder: Path, screen: pytest.CaptureFixture) -> Run:
-    """Run a scenario from nothing to nothing, shown on the screen while it runs."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTEST_"))}
-    environment |= {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "MOLECULE_EPHEMERAL_DIRECTORY": str(folder),
-        "MOLECULE_SUITE": suite,
-        "MLOPS_COLLECTIONS": str(collections()),
-        "MLOPS_PROGRAMS": str(PROGRAMS),
-        "COLUMNS": "400",  # Molecule breaks lines, ours among them, at the width of the screen.
-        "NO_COLOR": "1",
-    }
-    command = ["molecule", "test", "--scenario-name", scenario, "--no-command-borders"]
-    lines = []
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        watchdog = threading.Timer(TIMEOUT_SECONDS, os.killpg, (process.pid, signal.SIGTERM))
-        watchdog.start()
-        try:
-            for line in process.stdout or ():
-                lines.append(ESCAPES.sub("", line.rstrip()))
-                with screen.disabled():
-                    print(lines[-1], flush=True)
-            process.wait()
-        except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)  # Nothing of it outlives an interrupted test.
-            raise
-        finally:
-            watchdog.cancel()
-    return Run(process.returncode, lines, scenario)
-
-
-def changed(output: str) -> list[int]:
-    """The number of changes on each host."""
-    return [int(number) for number in re.findall(r"\bok=\d+\s+changed=(\d+)", output)]
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
@@ -94,7 +22,7 @@ def test_native_single(docker, suite, tmp_path, capfd):
     scenario = yaml.safe_load((ROOT / "molecule/native_single/molecule.yml").read_text())["scenario"]
     minio_program()
     try:
-        run = molecule_test("native_single", suite, tmp_path / "ephemeral", capfd)
+        run = molecule_test("native_single", tmp_path / "ephemeral", capfd, MOLECULE_SUITE=suite)
     finally:
         # Molecule does it itself, unless it was cut off.
         subprocess.run([sys.executable, ROOT / "tests/images/systemd_host.py", "remove", HOST], check=True)

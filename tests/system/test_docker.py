@@ -248,9 +248,8 @@ def test_images_without_a_registry_and_of_our_own(laptop):
 def test_engines_side_by_side(laptop):
     """The store natively, under the supervisor of an ordinary user; what uses it in a container."""
     cache = laptop.home / "programs"
-    copy = cache / minio_program().relative_to(PROGRAMS)
-    copy.parent.mkdir(parents=True)
-    shutil.copy(minio_program(), copy)
+    program = minio_program()
+    shutil.copytree(program.parent, cache / program.parent.relative_to(PROGRAMS))
     native = {"minio_engine": "native", "minio_method": "source", "stack_cache_dir": str(cache)}
     laptop.play("site", **native).refused("MinIO runs in Docker on this_machine, and minio_engine is native now")
     laptop.play("teardown", stack_services="minio", stack_teardown_confirm="yes").ok()

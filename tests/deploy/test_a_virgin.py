@@ -50,7 +50,7 @@ BAD = [
         {"stack_data_dir": "/etc/hostname/data"},
         "/etc/hostname is not a folder, so /etc/hostname/data/mlflow can't be used",
     ),
-    ({"mlflow_engine": "podman"}, "value of mlflow_engine must be one of: native, got: podman"),
+    ({"mlflow_engine": "podman"}, "value of mlflow_engine must be one of: native, docker, got: podman"),
     (
         users({"name": "bob", "pasword": "long-enough-for-bob"}),
         "users[0] (bob): unknown key 'pasword', did you mean 'password'?",

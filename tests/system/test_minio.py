@@ -22,7 +22,7 @@ from support.mlflow_server import free_port
 
 from .account import PASSED_ON, ROOT
 
-NAME = "mlops-stack-minio"
+NAME = "mlops-stack-host-minio"
 HOST = ROOT / "tests/images/systemd_host.py"
 DISK = "/srv/store"  # A disk of its own, with 400 MB.
 DECLARED = {

@@ -9,7 +9,7 @@ import pytest
 
 from support.postgres_host import DESK, PASSWORDS, SHOP, PostgresHost
 
-NAME = "mlops-stack-postgres"
+NAME = "mlops-stack-host-postgres"
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,12 @@ def _mount(path: str, read_only: bool) -> dict:
     return {"type": "bind", "source": path, "target": path, **flags, "bind": {"create_host_path": False}}
 
 
+def _near(port: dict) -> str:
+    """Where the host itself reaches a port."""
+    address = port.get("address", "127.0.0.1")
+    return {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - compared with
+
+
 def _published(port: dict) -> str:
     """Where the host brings a port of the container to: the same one, so that it has one number everywhere."""
     address = port.get("address", "127.0.0.1").replace("localhost", "127.0.0.1")
@@ -66,7 +72,12 @@ def _service(definition: dict, user: str, files: list) -> dict:
         "user": user,
         "init": True,
         "env_file": ["environment", *(["secrets"] if definition.get("secret_environment") else [])],
-        **({"network_mode": "host"} if on_host else {"networks": [NETWORK], "ports": published}),
+        # By its own name it is reached from within, whichever network it is in.
+        **(
+            {"network_mode": "host", "extra_hosts": {f"mlops-stack-{name}": _near(definition["expose"][0])}}
+            if on_host
+            else {"networks": [NETWORK], "ports": published}
+        ),
         "volumes": [
             *(_mount(path, read_only=False) for path in process["state_dirs"]),
             *(_mount(path, read_only=True) for path in [*inside, *container.get("folders", [])]),

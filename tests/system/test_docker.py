@@ -229,6 +229,7 @@ def test_images_are_pinned_by_their_digests(laptop, tmp_path):
 
 def test_images_without_a_registry_and_of_our_own(laptop):
     name, folder = "example.org/offline/silo:1.0", laptop.home / "images"
+    subprocess.run(["docker", "rmi", name], capture_output=True, check=False)  # Of a test that was cut off.
     folder.mkdir()
     saved = {"minio_image": name, "stack_images_dir": str(folder)}
     built = {"mlflow_image": "", "mlflow_packages_extra": ["colorama"]}

@@ -10,7 +10,7 @@ import os
 import re
 
 import yaml
-from ansible_collections.mlops.stack.plugins.filter.native import HEADER, own_files
+from ansible_collections.mlops.stack.plugins.filter.native import HEADER, env_lines, own_files
 
 # Containers of one host reach each other in this network, by the name of the container.
 NETWORK = "mlops-stack"
@@ -21,14 +21,10 @@ HINT = "# In this folder: docker compose ps, docker compose logs, docker compose
 
 def to_compose_env(variables: dict) -> str:
     """NAME="value" lines that Compose reads back as they were, whatever the value holds (tried with 2.26, 2.40 and 5.6)."""
-    lines = []
-    for name, value in sorted(variables.items()):
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise ValueError(f"'{name}' is not a name for an environment variable.")
-        text = "true" if value is True else "false" if value is False else str(value)
-        escaped = re.sub(r'(["\\$])', r"\\\1", text).replace("\n", "\\n").replace("\r", "\\r")
-        lines.append(f'{name}="{escaped}"\n')
-    return "".join(lines)
+    return env_lines(
+        variables,
+        lambda text: re.sub(r'(["\\$])', r"\\\1", text).replace("\n", "\\n").replace("\r", "\\r"),
+    )
 
 
 def _literal(value):
@@ -59,11 +55,11 @@ def _published(port: dict) -> str:
 
 
 def _service(definition: dict, user: str, files: list) -> dict:
+    """The container. FILES are those of the definition that it sees."""
     process, container = definition["process"], definition["container"]
     name = definition["name"]
     on_host = container.get("network") == "host"
     published = [_published(port) for port in definition["expose"]]
-    inside = [file["path"] for file in definition.get("files", []) if file.get("mounted", True)]
     service = {
         "container_name": f"mlops-stack-{name}",
         "image": container["image"],
@@ -80,7 +76,10 @@ def _service(definition: dict, user: str, files: list) -> dict:
         ),
         "volumes": [
             *(_mount(path, read_only=False) for path in process["state_dirs"]),
-            *(_mount(path, read_only=True) for path in [*inside, *container.get("folders", [])]),
+            *(
+                _mount(path, read_only=True)
+                for path in [*(file["path"] for file in files), *container.get("folders", [])]
+            ),
             *({"type": "tmpfs", "target": path} for path in container.get("tmpfs", [])),
         ],
         "healthcheck": {
@@ -139,7 +138,7 @@ def compose_files(definition: dict, user: str, owner: str | None = None, mode: s
     environment = {"HOME": process["state_dirs"][0], "USER": name, **definition.get("environment", {})}
     secrets = to_compose_env(definition.get("secret_environment", {}))
     files = own_files(definition, owner)
-    mounted = [file["path"] for file in definition.get("files", []) if file.get("mounted", True)]
+    mounted = {file["path"] for file in definition.get("files", []) if file.get("mounted", True)}
     project = {
         "name": f"mlops-stack-{name}",
         "services": {name: _service(definition, user, [file for file in files if file["path"] in mounted])},

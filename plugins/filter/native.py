@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Callable
 
 HEADER = "# Written by mlops.stack for the service {name}. Changes made here are undone by the next run.\n"
 
@@ -104,16 +105,20 @@ files={home}/conf.d/*.conf
 """
 
 
-def to_env_file(variables: dict) -> str:
-    """NAME="value" lines that a POSIX shell and systemd's EnvironmentFile= read alike, whatever the value holds."""
+def env_lines(variables: dict, escaped: Callable[[str], str]) -> str:
+    """NAME="value" lines; ESCAPED is how the reader wants a value between its quotes."""
     lines = []
     for name, value in sorted(variables.items()):
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise ValueError(f"'{name}' is not a name for an environment variable.")
         text = "true" if value is True else "false" if value is False else str(value)
-        escaped = re.sub(r'(["\\`$])', r"\\\1", text)
-        lines.append(f'{name}="{escaped}"\n')
+        lines.append(f'{name}="{escaped(text)}"\n')
     return "".join(lines)
+
+
+def to_env_file(variables: dict) -> str:
+    """NAME="value" lines that a POSIX shell and systemd's EnvironmentFile= read alike, whatever the value holds."""
+    return env_lines(variables, lambda text: re.sub(r'(["\\`$])', r"\\\1", text))
 
 
 def _unit_word(word: str) -> str:

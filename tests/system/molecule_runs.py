@@ -41,6 +41,22 @@ class Run:
                 self.output.append("\n".join(inside))
             inside.append(line)
 
+    def judge(self, sequence: list[str]) -> dict[str, str]:
+        """What each step of SEQUENCE printed, after a look at what holds in every scenario."""
+        assert self.rc == 0, "\n".join(self.lines[-80:])
+        # Molecule passes over a step whose playbook it does not find, with a mere warning.
+        assert self.actions == [words.split()[0] for words in sequence]
+        assert set(self.states) == {"Successful"}, self.states
+        assert not any("Traceback" in text for text in self.output)
+        steps = list(zip(self.actions, self.output, strict=True))
+        virgin, converged = (text for action, text in steps if action == "check")
+        assert sum(changed(virgin)) > 0, "a check run of a new server shows a plan"
+        assert set(changed(converged)) == {0}, "a check run of a deployed server has nothing to show"
+        for text in (text for action, text in steps if action == "converge"):
+            assert sum(changed(text)) > 0, f"there was something to do:\n{text}"
+            assert "healthy" in text
+        return dict(zip(sequence, self.output, strict=True))
+
 
 def molecule_test(scenario: str, folder: Path, screen: pytest.CaptureFixture, **variables: str) -> Run:
     """Run a scenario from nothing to nothing, shown on the screen while it runs. VARIABLES are for its environment."""

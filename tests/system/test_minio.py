@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from support.deployment import run_playbook
+from support.engine import short_folder
 from support.minio_program import PROGRAMS, Keys, minio_program, run_here
 from support.mlflow_server import free_port
 
@@ -242,6 +243,13 @@ def test_from_nothing_to_nothing_on_a_server(server):
 # This machine, without systemd
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """For the supervisor, whose socket lies in stack_base_dir."""
+    with short_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("m")
@@ -298,9 +306,9 @@ def test_a_program_of_ones_own_under_a_supervisor(here, publisher, tmp_path):
     ]
 
 
-def test_mlflow_gets_a_bucket_and_a_key_of_its_own(tmp_path):
+def test_mlflow_gets_a_bucket_and_a_key_of_its_own(tmp_path, short):
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    folders = {"stack_base_dir": str(tmp_path / "base"), "stack_data_dir": str(tmp_path / "data")}
+    folders = {"stack_base_dir": str(short / "base"), "stack_data_dir": str(tmp_path / "data")}
     site = Site(
         tmp_path, {"server": local}, minio_port=free_port(), minio_console_port=0, mlflow_port=free_port(), **folders
     )
@@ -314,10 +322,10 @@ def test_mlflow_gets_a_bucket_and_a_key_of_its_own(tmp_path):
         "policies: mlops-stack-mlflow",
     ):
         assert planned in out, out
-    assert not (tmp_path / "base").exists() and not (tmp_path / ".config").exists()
+    assert not (short / "base").exists() and not (tmp_path / ".config").exists()
 
 
-def test_what_stands_in_the_way_is_said_at_once(here, tmp_path):
+def test_what_stands_in_the_way_is_said_at_once(here, tmp_path, short):
     wrong = {
         "minio_method": "url",
         "minio_console_port": here.port,
@@ -340,7 +348,7 @@ def test_what_stands_in_the_way_is_said_at_once(here, tmp_path):
         assert sentence in said, out
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     folders = {
-        "stack_base_dir": str(tmp_path / "base"),
+        "stack_base_dir": str(short / "base"),
         "stack_data_dir": "{{ '%s' if inventory_hostname == 'a' else '%s' }}",
     }
     folders["stack_data_dir"] %= (here.folder / "data", tmp_path / "data")

@@ -27,6 +27,10 @@ def test_docker_single(docker, tmp_path, capfd):
         # Molecule does it itself, unless it was cut off.
         subprocess.run([sys.executable, ROOT / "tests/images/systemd_host.py", "remove", HOST], check=True)
     said = run.judge(scenario["test_sequence"])
+    plan = run.output[run.actions.index("check")]
+    assert plan.count("the packages docker.io") == 1, "Docker is installed once, before the first service"
+    assert plan.index("the packages docker.io") < plan.index("\nPostgreSQL\n")
+    assert "BEGIN CERTIFICATE" not in plan, "nobody reads the authorities of a whole system"
     for step in ("compose_down", "stop_and_start"):
         text = said[f"side_effect side_effect/{step}.yml"]
         assert len(re.findall(r"^(?:postgres|minio|mlflow) .* not running ", text, re.M)) == 3, text

@@ -34,5 +34,7 @@ def test_docker_single(docker, tmp_path, capfd):
     for step in ("compose_down", "stop_and_start"):
         text = said[f"side_effect side_effect/{step}.yml"]
         assert len(re.findall(r"^(?:postgres|minio|mlflow) .* not running ", text, re.M)) == 3, text
+    stopped = said["side_effect side_effect/drift.yml"]
+    assert stopped.count("- Docker does not answer (Cannot connect to the Docker daemon") == 3, stopped
     assert "Its container is gone: make deploy makes it anew" in said["side_effect side_effect/compose_down.yml"]
     assert "It is stopped: make start starts it." in said["side_effect side_effect/stop_and_start.yml"]

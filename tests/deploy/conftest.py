@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.deployment import ROOT, SECRETS, Deployment, Result, wait_for
+from support.deployment import ROOT, SECRETS, Deployment, wait_for
 from support.deployments import deployed, deployment, make_deployment
 
-__all__ = ["ROOT", "SECRETS", "Deployment", "Result", "deployed", "deployment", "make_deployment", "wait_for"]
+__all__ = ["ROOT", "SECRETS", "Deployment", "deployed", "deployment", "make_deployment", "wait_for"]

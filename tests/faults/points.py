@@ -64,8 +64,8 @@ POINTS = [
     at(SETTING, "native_service: while the server stops", "start", r" stop mlflow$", delay=0.5),
     at(SETTING, "native_service: stopped, before supervisord reads the files", "start", r" update$"),
     at(SETTING, "native_service: before the server is started", "start", r" start mlflow$"),
-    at(SETTING, "native_service: while it waits for the server", "start", r" status mlflow$", nth=4),
-    at(SETTING, "native_service: power fails while it waits", "start", r" status mlflow$", nth=4, power=True),
+    at(SETTING, "native_service: while it waits for the server", "start", r" status mlflow$", nth=2),
+    at(SETTING, "native_service: power fails while it waits", "start", r" status mlflow$", nth=2, power=True),
     at(SETTING, "native_service: healthy, before that is noted", "write", r"/\.started$"),
     *(
         at(

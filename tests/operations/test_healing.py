@@ -27,6 +27,13 @@ def test_deleted_databases_below_a_running_server(harness):
     harness.check()
 
 
+def test_a_broken_environment_is_built_anew(harness):
+    (python,) = harness.at.base.glob("mlflow/venvs/*/bin/python")
+    python.unlink()
+    harness.at.deploy().ok()
+    harness.check()
+
+
 def test_a_power_failure_whose_process_ids_belong_to_others_now(harness):
     fault_hook.kill("none", str(harness.at.base))
     supervisor = harness.at.base / "supervisor"

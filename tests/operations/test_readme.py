@@ -9,13 +9,14 @@ import pytest
 import yaml
 
 from support.checkout import copy_to
+from support.deployment import Result
 
-from .conftest import ROOT, Deployment, Result
+from .conftest import ROOT, Deployment
 
 # A command that starts with one of these is not typed here, for the reason given.
 ELSEWHERE = {
     "git clone": "the clone is made from this checkout instead",
-    "make test": "this test is a part of it",
+    "make test": "it takes ten minutes, and .ci/run runs it",
     "make deploy INVENTORY=single_vm": "it needs a machine that is reached by ssh",
     "make deploy INVENTORY=local_docker": "it needs Docker: tests/system/test_docker.py",
     "make passwd": "it asks on a terminal: tests/operations/test_people.py answers",

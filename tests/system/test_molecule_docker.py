@@ -30,6 +30,7 @@ def test_docker_single(docker, tmp_path, capfd):
     plan = run.output[run.actions.index("check")]
     assert plan.count("the packages docker.io") == 1, "Docker is installed once, before the first service"
     assert plan.index("the packages docker.io") < plan.index("\nPostgreSQL\n")
+    assert plan.count("Would get the image") == 3, plan
     assert "BEGIN CERTIFICATE" not in plan, "nobody reads the authorities of a whole system"
     for step in ("compose_down", "stop_and_start"):
         text = said[f"side_effect side_effect/{step}.yml"]

@@ -16,8 +16,13 @@ play = .venv/bin/ansible-playbook -i $(inventory) $(if $(call given,CHECK),--che
 # An inventory that needs more than ansible-core says so in its own requirements.yml.
 needs := $(wildcard $(inventory)/requirements.yml)
 
+# In the order that tests/conftest.py gives the files. Three workers keep two processors busy: one of them often waits for a server.
+pytest = .venv-test/bin/pytest -v --numprocesses 3 --dist loadfile --no-loadscope-reorder
+quick = tests/deploy tests/lint tests/integration tests/unit
+long = tests/system tests/operations
+
 .PHONY: help collections deploy access access_dump verify status logs start stop restart destroy teardown credentials passwd \
-  secrets_export secrets_import init_inventory pin lint test test-all clean
+  secrets_export secrets_import init_inventory pin lint test test-all profile-tests clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z_ -]+:.*## / {printf "  make %-30s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,11 +68,17 @@ lint: .venv-test/installed ## Run all linters and documentation checks
 	@.venv-test/bin/pytest -v tests/lint
 
 test: .venv/installed .venv-test/installed ## Lint, unit and integration tests, and a whole deployment of its own (10 minutes at most)
-	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/deploy tests/lint tests/integration tests/unit
+	@$(pytest) $(quick)
 
 test-all: .venv/installed .venv-test/installed ## What `make test` leaves out: operations, faults, versions, systemd hosts in Docker (root)
 	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements-system.txt
-	@.venv-test/bin/pytest -v --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/system tests/operations
+	@$(pytest) $(long)
+
+profile-tests: .venv/installed .venv-test/installed ## Run tests, and say where their time goes (TESTS="tests/unit tests/deploy"; all when not given)
+	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements-system.txt
+	@export MLOPS_TEST_TIMES=$$(mktemp -d) && chmod 0755 $$MLOPS_TEST_TIMES || exit 1; \
+	  $(pytest) $(or $(call given,TESTS),$(quick) $(long)); code=$$?; \
+	  .venv-test/bin/python tests/timing/report.py $$MLOPS_TEST_TIMES; rm -rf $$MLOPS_TEST_TIMES; exit $$code
 
 clean: ## Remove the environments of the controller and of the tests
 	@rm -rf .venv .venv-test .ansible .pytest_cache .ruff_cache .hypothesis

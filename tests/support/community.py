@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from timing import record
+
 CACHE = Path(os.environ.get("MLOPS_TEST_CACHE") or "~/.cache/mlops-stack-tests").expanduser()
 VERSION = "12.3.0"  # for ansible-core 2.19
 
@@ -21,6 +23,7 @@ def collections() -> Path:
         if not (folder / "complete").exists():
             uv = Path(sys.executable).with_name("uv")
             command = [uv, "pip", "install", "--quiet", "--no-deps", "--target", folder, f"ansible=={VERSION}"]
-            subprocess.run(command, check=True)
+            with record.timed("build", f"collections of ansible {VERSION}"):
+                subprocess.run(command, check=True)
             (folder / "complete").touch()
     return folder

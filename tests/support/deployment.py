@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 from support.mlflow_server import free_port
+from timing import record
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = ("mlflow_admin_password", "mlflow_secret_key", "mlflow_user_alice", "mlflow_user_bob", "mlflow_user_carol")
@@ -67,7 +68,7 @@ class Deployment:
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
         # Installing the same packages again and again takes them from the cache of the machine.
         cache = os.environ.get("UV_CACHE_DIR", os.path.expanduser("~/.cache/uv"))
-        self.env.update(HOME=str(home), UV_CACHE_DIR=cache, ANSIBLE_NOCOLOR="1")
+        self.env.update(HOME=str(home), UV_CACHE_DIR=cache, ANSIBLE_NOCOLOR="1", **record.environment())
 
     def variables(self, **more) -> dict:
         return {"mlflow_port": self.port, "stack_base_dir": str(self.base), "stack_data_dir": str(self.data), **more}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from support.mlflow_server import CACHE
 from support.modules import run_module
+from timing import record
 
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 PROGRAMS = CACHE / "programs"  # stack_cache_dir of the tests
@@ -57,7 +58,8 @@ for call, *arguments in calls:
 def minio_program() -> Path:
     """The program, built if it is missing: some minutes. Whoever comes meanwhile waits."""
     path = PROGRAMS / f"minio/source-{VERSION}-linux-amd64/minio"
-    result = run_module("program", path=str(path), package=f"github.com/minio/minio@{VERSION}")
+    with record.timed("build", "the program minio"):
+        result = run_module("program", path=str(path), package=f"github.com/minio/minio@{VERSION}")
     assert not result["failed"], result["msg"]
     return path
 

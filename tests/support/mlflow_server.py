@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from timing import record
+
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("MLOPS_TEST_CACHE") or Path.home() / ".cache" / "mlops-stack-tests")
 ADMIN_PASSWORD = "correct-horse-battery"
@@ -39,9 +41,10 @@ def mlflow_venv(version: str, more: Sequence[str] = ()) -> Path:
             constraints = ROOT / "roles" / "mlflow" / "files" / f"constraints-{version}.txt"
             pins = ["-c", str(constraints)] if constraints.exists() else []
             python = str(venv / "bin" / "python")
-            subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], check=True)
             packages = [f"mlflow[auth]=={version}", *more, *old_pins(version), *pins]
-            subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
+            with record.timed("build", f"environment {name}"):
+                subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], check=True)
+                subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
             (venv / "installed").touch()
     return venv
 
@@ -72,6 +75,7 @@ class MlflowServer:
     password: str | None
     process: subprocess.Popen
     log: Path
+    began: float
 
     def wait(self) -> MlflowServer:
         """:raises RuntimeError: it did not come up; the message has the end of its log."""
@@ -79,19 +83,22 @@ class MlflowServer:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break
-            # /health answers 200, and is exempt from both authentication and the check of the Host header.
-            try:
-                with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
-                    if answer.status == 200:
-                        return self
-            except urllib.error.HTTPError as answer:
-                if answer.code == 401:  # under a prefix, older versions want a login here, too
-                    return self
-            except OSError:
-                pass
+            if self.is_up():
+                record.note("server", f"mlflow {self.version}", self.began)
+                return self
             time.sleep(0.2)
         tail = self.log.read_text(errors="replace")[-3000:]
         raise RuntimeError(f"MLflow {self.version} did not start within {START_SECONDS} s:\n{tail}")
+
+    def is_up(self) -> bool:
+        """/health answers 200, and is exempt from both authentication and the check of the Host header."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
+                return answer.status == 200
+        except urllib.error.HTTPError as answer:
+            return answer.code == 401  # under a prefix, older versions want a login here, too
+        except OSError:
+            return False
 
     def stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -178,4 +185,4 @@ def start(
             command, env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     login = ("admin", ADMIN_PASSWORD) if auth else (None, None)
-    return MlflowServer(f"http://127.0.0.1:{port}{prefix}", port, version, *login, process, log)
+    return MlflowServer(f"http://127.0.0.1:{port}{prefix}", port, version, *login, process, log, time.time())

@@ -12,13 +12,15 @@ from pathlib import Path
 
 from support.minio_program import minio_program
 from support.mlflow_server import CACHE, ROOT
+from timing import record
 
 SCRIPT = [sys.executable, str(ROOT / "tests/images/stand_ins.py")]
 
 
 def stand_ins(*words: str | Path) -> str:
     minio_program()  # Built once for all tests, and not here again.
-    done = subprocess.run([*SCRIPT, *map(str, words)], capture_output=True, text=True, check=False)
+    with record.timed("build", f"images: {words[0]}"):
+        done = subprocess.run([*SCRIPT, *map(str, words)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from timing import record
+
 ROOT = Path(__file__).resolve().parents[2]
 # How a package index is reached is the machine's matter; everything else in our environment is not the account's.
 PASSED_ON = re.compile(r"(PIP_|UV_(?!CACHE)|SSL_CERT_|REQUESTS_CA_BUNDLE$|https?_proxy$|no_proxy$)", re.IGNORECASE)
@@ -20,6 +22,7 @@ class Account:
         self.home, self.uid = home, uid
         passed_on = {name: value for name, value in os.environ.items() if PASSED_ON.match(name)}
         self.env = {**passed_on, "HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"}
+        self.env |= record.environment()
         self.python = next(
             python
             for python in (sys._base_executable, "/usr/bin/python3")

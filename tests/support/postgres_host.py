@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from support import systemd_hosts
 from support.community import collections
 from support.deployment import ROOT, Result, run_playbook
+from timing import record
 
 SHOP = {"name": "shop", "owner": "shop_owner", "password": "shop-pass-81b2c0", "extensions": ["pg_trgm", "uuid-ossp"]}
 DESK = {"name": "desk", "owner": "desk_owner", "password": "desk-pass-55e1fa"}
@@ -25,27 +26,18 @@ class PostgresHost:
         self.unit = f"postgresql@{self.major}-mlops.service"
         self.config = f"/etc/postgresql/{self.major}/mlops"
         self.data = f"/var/lib/mlops-stack/postgres/{self.major}"
-        script = [sys.executable, ROOT / "tests/images/systemd_host.py"]
-        started = [*script, "start", name, "--folder", folder / "ssh", "--suite", suite]
-        reach = json.loads(subprocess.run(started, check=True, capture_output=True, text=True).stdout)
-        self.remove = lambda: subprocess.run([*script, "remove", name], check=True)
+        self.host = {**systemd_hosts.boot(name, folder / "ssh", suite), "ansible_become": True}
         (folder / "inventory").mkdir()
-        host = {
-            "ansible_host": reach["address"],
-            "ansible_port": reach["port"],
-            "ansible_user": reach["user"],
-            "ansible_become": True,
-            "ansible_ssh_private_key_file": reach["key"],
-            "ansible_ssh_common_args": f"-o UserKnownHostsFile={reach['known_hosts']}",
-        }
-        self.host = host
         self.groups("postgres")
         (folder / "home").mkdir()
         unwanted = ("XDG_", "MLFLOW_", "ANSIBLE_", "VIRTUAL_ENV", "PYTEST_", "PG")
         self.env = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
-        self.env |= {"HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1"}
+        self.env |= {"HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1", **record.environment()}
         self.env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}/collections:{collections()}"
         self.printed = ""
+
+    def remove(self) -> None:
+        systemd_hosts.remove(self.name)
 
     def groups(self, *names: str, **variables) -> None:
         """Put the server into these groups alone, with variables of its own."""

@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 import xdist
 
+from faults.harness import Harness
+from support.deployment import Deployment
+
 from .account import ROOT, Account
 from .installed import Installed
 
@@ -56,6 +59,13 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> None:
         if time.monotonic() > deadline:
             pytest.fail(f"Docker Engine did not start: {log.read_text()[-1500:]}", False)
         time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def harness() -> Iterator[Harness]:
+    harness = Harness(Deployment(Path(tempfile.mkdtemp(prefix="mlops-"))))
+    yield harness
+    harness.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""An ordinary user on a server with systemd and no sudo: a whole life of a deployment, and nothing outside the home."""
+"""An ordinary user on a Debian 13 server with systemd and no sudo: deployments from here, and by the user's own newest Ansible."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support import systemd_hosts
 from support.deployment import run_playbook
+from timing import record
 
 from .account import PASSED_ON, ROOT
+from .installed import changes
 
 NAME = "mlops-stack-ordinary-user"
-HOST = ROOT / "tests/images/systemd_host.py"
 # Whatever the user leaves behind belongs to him; /dev and /proc hold the terminals and processes of his connection.
 OUTSIDE = "find / -path /proc -prune -o -path /dev -prune -o -path /sys -prune -o -path /home/deploy -prune -o -user deploy -print"
 
@@ -25,15 +26,8 @@ OUTSIDE = "find / -path /proc -prune -o -path /dev -prune -o -path /sys -prune -
 class Server:
     """A server where the user `deploy` is an ordinary one, and the controller's side of it."""
 
-    def __init__(self, folder: Path, reach: dict):
+    def __init__(self, folder: Path, host: dict):
         self.folder = folder
-        host = {
-            "ansible_host": reach["address"],
-            "ansible_port": reach["port"],
-            "ansible_user": reach["user"],
-            "ansible_ssh_private_key_file": reach["key"],
-            "ansible_ssh_common_args": f"-o UserKnownHostsFile={reach['known_hosts']}",
-        }
         users = [
             {
                 "name": "bob",
@@ -46,6 +40,7 @@ class Server:
         self.inventory.write_text(json.dumps({"mlflow": {"hosts": {"server": host}, "vars": declared}}))
         kept = {name: value for name, value in os.environ.items() if PASSED_ON.match(name)}
         self.env = {**kept, "HOME": str(folder), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"}
+        self.env |= record.environment()
 
     def play(self, name: str, *words: str) -> tuple[int, str]:
         """How many changes a playbook made, and what it printed."""
@@ -58,6 +53,14 @@ class Server:
             ["docker", "exec", NAME, *command], capture_output=True, text=True, check=True
         ).stdout.strip()
 
+    def as_user(self, *command: str, check: bool = True) -> str:
+        """What a command of the ordinary user on the server prints, errors included."""
+        words = ["docker", "exec", "--user", "deploy", "--env", "HOME=/home/deploy", "--env", "ANSIBLE_NOCOLOR=1"]
+        words += ["--env", "LANG=C.UTF-8", "--workdir", "/home/deploy", NAME, *command]
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        assert not check or done.returncode == 0, done.stdout
+        return done.stdout
+
     def runs(self, what: str) -> list[str]:
         lines = self.as_root("ps", "-e", "-o", "user:20=,args=").splitlines()
         return [line for line in lines if what in line]
@@ -67,18 +70,12 @@ class Server:
 def server(docker, tmp_path_factory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("u")
     try:
-        started = subprocess.run(
-            [sys.executable, HOST, "start", NAME, "--folder", folder / "ssh"],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        made = Server(folder, json.loads(started.stdout))
+        made = Server(folder, systemd_hosts.boot(NAME, folder / "ssh", "trixie"))
         # What is not there can't be used.
         made.as_root("sh", "-c", "rm /etc/sudoers.d/deploy /usr/bin/sudo /usr/bin/su")
         yield made
     finally:
-        subprocess.run([sys.executable, HOST, "remove", NAME], check=True)
+        systemd_hosts.remove(NAME)
 
 
 def test_from_nothing_to_nothing(server):
@@ -103,21 +100,48 @@ def test_from_nothing_to_nothing(server):
     assert "/health HTTP/1.1" in server.play("playbooks/logs.yml", "-e", "stack_log_lines=5")[1]
 
     # After a reboot nobody starts a user's services, and status says what does.
-    subprocess.run([sys.executable, HOST, "reboot", NAME], check=True)
+    systemd_hosts.reboot(NAME)
     out = server.play("playbooks/status.yml")[1]
     assert " not running " in out and "make start starts it" in out
     assert server.play("playbooks/start.yml")[0] == 1
     assert " healthy " in server.play("playbooks/status.yml")[1]
 
-    yes = ("-e", "stack_teardown_confirm=yes")
+    yes = ("-e", "stack_teardown_confirm=yes", "-e", "stack_teardown_data=yes")
     assert server.play("playbooks/teardown.yml", *yes)[0] > 0
-    assert server.runs("mlops-stack") == []
-    assert "Data are kept in /home/deploy/.local/share/mlops-stack/mlflow" in server.play("playbooks/status.yml")[1]
-    assert server.play("site.yml")[0] > 0
-    assert "proven: bob logged a run" in server.play("playbooks/verify.yml")[1]
-    assert server.play("playbooks/teardown.yml", *yes, "-e", "stack_teardown_data=yes")[0] > 0
-    assert server.play("playbooks/teardown.yml", *yes, "-e", "stack_teardown_data=yes")[0] == 0
+    assert server.play("playbooks/teardown.yml", *yes)[0] == 0
     assert server.runs("mlops-stack") == []
     assert server.as_root("find", "/home/deploy", "-name", "mlops-stack*") == ""
     assert server.as_root("sh", "-c", OUTSIDE) == ""
     assert not (server.folder / ".config/mlops-stack").exists()
+
+
+def test_the_newest_controller(server, tarball):
+    """The tarball beside the newest ansible-core, on the newest Python that is tested: in the hands of the user."""
+    pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line.startswith("ansible-core")]
+    subprocess.run(["docker", "cp", tarball, f"{NAME}:/home/deploy"], check=True, capture_output=True)
+    server.as_root("chown", "deploy:", f"/home/deploy/{tarball.name}")
+    server.as_user("python3", "-m", "venv", "venv")
+    server.as_user("venv/bin/pip", "install", "--quiet", *pins)
+    server.as_user("venv/bin/ansible-galaxy", "collection", "install", "--offline", tarball.name)
+    version = server.as_user("venv/bin/ansible", "--version")
+    assert "[core 2.21." in version and "python version = 3.13." in version, version
+
+    def play(name: str, *words: str) -> str:
+        return server.as_user("venv/bin/ansible-playbook", f"mlops.stack.{name}", *words)
+
+    assert changes(play("site", "--check", "--diff")) > 0
+    assert (
+        server.as_root("find", "/home/deploy", "-path", "*/.ansible", "-prune", "-o", "-name", "mlops-stack", "-print")
+        == ""
+    )
+    deployed = play("site")
+    assert re.search(r"mlflow \S+ +http://127.0.0.1:5000 +healthy +admin, alice, bob, carol", deployed), deployed
+    again = play("site")
+    assert changes(again) == 0, again
+    checked = play("site", "--check", "--diff")
+    assert changes(checked) == 0, checked
+    assert "proven: carol was refused to log to 'churn'" in play("verify")
+    for printed in (version, deployed, again, checked):
+        assert "DEPRECAT" not in printed.upper(), printed
+    play("teardown", "-e", "stack_teardown_confirm=yes", "-e", "stack_teardown_data=yes")
+    assert server.runs("mlops-stack") == []

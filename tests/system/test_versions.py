@@ -105,15 +105,21 @@ def assert_password1234_is_refused(there: Installed) -> None:
         assert there.answer("GET", path, ("admin", "password1234")).status_code == 401, path
 
 
+def assert_closed(there: Installed) -> None:
+    for method, path in CLOSED:
+        answer = there.answer(method, path, body={} if method != "GET" else None)
+        assert answer.status_code == 401, f"{method} {path} without a login: {answer.status_code} {answer.text[:200]}"
+
+
 def deploy_and_try(there: Installed, version: str) -> dict:
     """Deploy a version, and see that it is that one, closed, and of use; return what was logged."""
     out = there.must("site", **declared(version))
     assert f"mlflow {version} " in out and "healthy" in out, out
     assert_version(there, version)
     assert_password1234_is_refused(there)
-    for method, path in CLOSED:
-        answer = there.answer(method, path, body={} if method != "GET" else None)
-        assert answer.status_code == 401, f"{method} {path} without a login: {answer.status_code} {answer.text[:200]}"
+    assert_closed(there)
+    # There was no uv: it was put into the environment that it then filled.
+    assert (there.base / f"mlflow/venvs/{version}/bin/uv").exists()
     work = client(there, version, there.login("admin"), WORK, "tried", "tried-model")
     assert work["client"] == version
     assert_read_back(there, version, there.login("admin"), work)
@@ -122,7 +128,8 @@ def deploy_and_try(there: Installed, version: str) -> dict:
     return work
 
 
-@pytest.mark.parametrize("version", ["3.10.0", "3.16.1", NEWEST])
+# The others are what test_upgrade_keeps_everything begins and ends with.
+@pytest.mark.parametrize("version", ["3.10.0", "3.16.1"])
 def test_deploy(virgin, version):
     deploy_and_try(virgin, version)
     virgin.teardown()
@@ -175,6 +182,7 @@ def test_upgrade_keeps_everything(virgin, old):
     assert changes(upgraded) > 0
     assert_version(virgin, NEWEST)
     assert_password1234_is_refused(virgin)
+    assert_closed(virgin)
     assert_they_log_in(virgin, OLD_LOGINS)
     assert_read_back(virgin, NEWEST, OLD_LOGINS["bob"], work)
     assert virgin.request(f"{API}/users/get?username=alice")["user"]["is_admin"] is True
@@ -218,4 +226,13 @@ def test_upgrade_keeps_everything(virgin, old):
     assert virgin.answer("GET", dans, logins["dan"]).status_code == 403
     second = virgin.must("site", **newest)
     assert changes(second) == 0, second
+
+    # There is no way back, and the attempt leaves all as it was.
+    server = virgin.server()
+    refused = virgin.play("site", **{**newest, "mlflow_version": old, **NOTHING_DECLARED})
+    assert refused.returncode != 0
+    assert "MLflow has no downgrade, so set mlflow_version back" in refused.stdout, refused.stdout
+    assert "Traceback" not in refused.stdout
+    assert virgin.server() == server, "the running server is untouched"
+    assert_read_back(virgin, NEWEST, logins["bob"], work)
     virgin.teardown()

@@ -22,7 +22,9 @@ from support.checkout import copy_to
 from support.community import collections
 from support.deployment import Result
 from support.minio_program import PROGRAMS, minio_program
+from support.mlflow_server import free_port
 from support.stand_ins import registry, stand_ins
+from timing import record
 
 from .account import PASSED_ON
 
@@ -30,11 +32,11 @@ NAME = "mlops-docker"
 SERVICES = ("postgres", "minio", "mlflow")
 NASTY = 'it\'s "100%" $HOME ${HOME} $(id) `id` #no \\ \\n\nsecond line \t end\\'
 SECRET = "Nothing-to-see:%$here#123 ' \" \\ $x"
-ADDRESSES = {"127.0.0.1:5000", "127.0.0.1:5432", "127.0.0.1:9000", "127.0.0.1:9001"}
+PORTS = ("mlflow_port", "postgres_port", "minio_port", "minio_console_port")
 
 
 class Laptop:
-    """A clone of the checkout in the home of somebody in the group docker."""
+    """A clone of the checkout in the home of somebody in the group docker, with ports that are free on this machine."""
 
     def __init__(self):
         subprocess.run(["useradd", "--create-home", "--user-group", NAME], check=True)
@@ -42,6 +44,8 @@ class Laptop:
         self.uid, self.home = entry.pw_uid, Path(entry.pw_dir)
         self.clone = self.home / "clone"
         copy_to(self.clone)
+        self.ports = {name: free_port() for name in PORTS}
+        (self.clone / "inventories/local_docker/group_vars/all.yml").write_text(json.dumps(self.ports))
         plugins = self.home / ".docker/cli-plugins"
         plugins.mkdir(parents=True)
         # Debian 12 has no Compose v2; the package of the tests carries the real one.
@@ -49,7 +53,7 @@ class Laptop:
         subprocess.run(["chown", "-R", f"{NAME}:", self.home], check=True)
         passed_on = {name: value for name, value in os.environ.items() if PASSED_ON.match(name)}
         self.env = {**passed_on, "HOME": str(self.home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
-        self.env |= {"ANSIBLE_NOCOLOR": "1", "PYTHON": "/usr/bin/python3", "USER": NAME}
+        self.env |= {"ANSIBLE_NOCOLOR": "1", "PYTHON": "/usr/bin/python3", "USER": NAME, **record.environment()}
         self.printed = ""
 
     def run(self, *words: str, timeout: int = 900, **more: str) -> Result:
@@ -88,6 +92,15 @@ class Laptop:
     def folder(self, service: str) -> Path:
         return self.home / ".local/lib/mlops-stack" / service
 
+    def listening(self) -> set[str]:
+        """Where the services listen. A native MinIO on 127.0.0.1 listens on the other loopback address, too."""
+        rows = subprocess.run(["ss", "-Htln"], capture_output=True, text=True, check=True).stdout.splitlines()
+        places = {row.split()[3] for row in rows} - {f"[::1]:{self.ports['minio_port']}"}
+        return {place for place in places if int(place.rpartition(":")[2]) in self.ports.values()}
+
+    def addresses(self) -> set[str]:
+        return {f"127.0.0.1:{port}" for port in self.ports.values()}
+
     def forget(self):
         self.play("teardown", stack_teardown_confirm="yes", stack_teardown_data=True)
         for service in SERVICES:
@@ -109,16 +122,15 @@ def container_ids() -> dict[str, str]:
     }
 
 
-def listening() -> set[str]:
-    """Where the services listen. A native MinIO on 127.0.0.1 listens on the other loopback address, too."""
-    rows = subprocess.run(["ss", "-Htln"], capture_output=True, text=True, check=True).stdout.splitlines()
-    places = {row.split()[3] for row in rows}
-    return {place for place in places if place.rpartition(":")[2] in ("5000", "5432", "9000", "9001")} - {"[::1]:9000"}
-
-
 @pytest.fixture(scope="module")
 def laptop(docker):
-    assert not container_ids(), "another deployment runs in this machine's Docker: remove it first"
+    others = sorted(container_ids())
+    if others:
+        names = ", ".join(f"mlops-stack-{service}" for service in others)
+        pytest.fail(
+            f"A deployment in this machine's Docker has the containers of these tests ({names}): remove it first.",
+            False,
+        )
     stand_ins("build")
     somebody = Laptop()
     yield somebody
@@ -130,8 +142,7 @@ def test_from_nothing_to_a_verified_stack(laptop):
     assert not container_ids() and "mlops-stack" not in docker("network", "ls", "--format", "{{.Name}}").split()
     assert not (laptop.home / ".local/lib").exists() and not (laptop.home / ".config/mlops-stack").exists()
     assert laptop.make("deploy").ok().changed > 0
-    assert listening() == ADDRESSES
-    assert laptop.play("site", "--check", "--diff").ok().changed == 0
+    assert laptop.listening() == laptop.addresses()
     assert "proven: carol was refused to log" in laptop.play("verify").ok().out
     status = laptop.play("status").ok().out
     assert len(re.findall(r"^(?:postgres|minio|mlflow) .* healthy ", status, re.MULTILINE)) == 3, status
@@ -182,7 +193,7 @@ def test_what_was_done_by_hand_is_found_and_healed(laptop):
     laptop.run("docker", "compose", "--project-directory", str(laptop.folder("postgres")), "up", "--detach").ok()
     assert laptop.play("site").ok().changed >= 4
     assert docker("container", "inspect", "--format", "{{.HostConfig.PidsLimit}}", "mlops-stack-postgres") == "4096"
-    assert laptop.play("site").ok().changed == 0
+    assert laptop.play("site", "--check", "--diff").ok().changed == 0
     assert "this_machine mlflow | " in laptop.play("logs", stack_log_lines=5).ok().out
 
 
@@ -268,7 +279,7 @@ def test_engines_side_by_side(laptop):
     assert laptop.play("site", **native).ok().changed > 0
     mode = docker("container", "inspect", "--format", "{{.HostConfig.NetworkMode}}", "mlops-stack-mlflow")
     assert mode == "host"
-    assert listening() == ADDRESSES
+    assert laptop.listening() == laptop.addresses()
     # Artifacts of the time before as well: the store has found its data.
     assert "proven: carol was refused to log" in laptop.play("verify", **native).ok().out
 

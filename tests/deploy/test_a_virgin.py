@@ -30,61 +30,93 @@ def users(*entries):
 
 
 BOB = {"name": "bob", "password": "long-enough-for-bob"}
-BAD = [
-    ({"mlflow_version": "3.3.2"}, "MLflow 3.3.2 answers 500 to every request"),
-    ({"mlflow_version": "3.16.0"}, "MLflow 3.16.0 shows its pages to admins only"),
-    ({"mlflow_version": "latest"}, "mlflow_version is 'latest': give a released version"),
-    ({"mlflow_static_prefix": "/ml", "mlflow_version": "3.12.0"}, "mlflow_static_prefix needs MLflow 3.13 or newer"),
-    ({"mlflow_default_permission": "read"}, "mlflow_default_permission is 'read': MLflow 3.17.2 knows READ, USE"),
-    ({"mlflow_static_prefix": "/static-ml"}, "switches authentication off for the whole server"),
-    ({"mlflow_static_prefix": "/healthy"}, "switches authentication off for the whole server"),
-    ({"mlflow_static_prefix": "ml/"}, "it must begin with / and not end with it"),
-    ({"mlflow_admin_password": "tooshort"}, "mlflow_admin_password must have 12 or more printable ASCII characters"),
-    ({"mlflow_admin_password": "password1234"}, "must not be MLflow's old default"),
-    ({"mlflow_admin_user": "ad:min"}, "mlflow_admin_user is 'ad:min'"),
-    ({"mlflow_port": 70000}, "mlflow_port is 70000: give a port from 1 to 65535"),
-    ({"stack_python": "/usr/bin/python9"}, "The interpreter /usr/bin/python9 does not run"),
-    ({"stack_base_dir": "/tmp/with space"}, "must be absolute paths of letters"),
-    ({"stack_base_dir": "/tmp/" + "long/" * 20}, "too long for the socket of the supervisor"),
-    (
-        {"stack_data_dir": "/etc/hostname/data"},
-        "/etc/hostname is not a folder, so /etc/hostname/data/mlflow can't be used",
-    ),
-    ({"mlflow_engine": "podman"}, "value of mlflow_engine must be one of: native, docker, got: podman"),
-    (
-        users({"name": "bob", "pasword": "long-enough-for-bob"}),
-        "users[0] (bob): unknown key 'pasword', did you mean 'password'?",
-    ),
-    (users(dict(BOB, password="short")), "at least 12"),
-    (users(dict(BOB, password="pässword-with-umlaut")), "ASCII"),
-    (users(dict(BOB, name="bo:b")), "users[0] (bo:b): name must not contain a colon"),
-    (users(BOB, dict(BOB)), "bob"),
-    (
-        users(dict(BOB, permissions=[{"resource_type": "experiment", "resource": "churn", "permission": "WRITE"}])),
-        "WRITE",
-    ),
-    (
-        users(dict(BOB, permissions=[{"resource_type": "experiment", "resource": "chrun", "permission": "READ"}])),
-        "chrun",
-    ),
-    ({"mlflow_experiments": [{"name": "churn"}, {"name": "churn"}]}, "churn"),
-    ({"mlflow_registered_models": [{"nmae": "churn"}]}, "nmae"),
-]
 
 
-@pytest.mark.parametrize(
-    ("variables", "sentence"), BAD, ids=[f"{next(iter(v))}={str(next(iter(v.values())))[:40]}" for v, _sentence in BAD]
-)
-def test_bad_input_is_refused_before_anything_changes(deployment, variables, sentence):
-    deployment.deploy(**variables).refused(sentence)
+def may(level, experiment):
+    return [{"resource_type": "experiment", "resource": experiment, "permission": level}]
+
+
+# Variables that are wrong together, and all that must be said of them in one run.
+BAD = {
+    "settings": (
+        {
+            "mlflow_default_permission": "read",
+            "mlflow_static_prefix": "/static-ml",
+            "mlflow_admin_password": "tooshort",
+            "mlflow_admin_user": "ad:min",
+            "mlflow_port": 70000,
+            "stack_python": "/usr/bin/python9",
+            "stack_base_dir": "/tmp/with space",
+            "stack_data_dir": "/etc/hostname/data",
+        },
+        [
+            "mlflow_default_permission is 'read': MLflow 3.17.2 knows READ, USE",
+            "mlflow_static_prefix '/static-ml' begins like one of MLflow's public paths, which switches authentication off",
+            "mlflow_admin_password must have 12 or more printable ASCII characters",
+            "mlflow_admin_user is 'ad:min'",
+            "mlflow_port is 70000: give a port from 1 to 65535",
+            "The interpreter /usr/bin/python9 does not run",
+            "must be absolute paths of letters",
+            "/etc/hostname is not a folder, so /etc/hostname/data/mlflow can't be used",
+        ],
+    ),
+    "an old version": (
+        {"mlflow_version": "3.3.2", "mlflow_static_prefix": "ml/", "mlflow_admin_password": "password1234"},
+        [
+            "MLflow 3.3.2 answers 500 to every request",
+            "mlflow_static_prefix is 'ml/': it must begin with / and not end with it",
+            "mlflow_static_prefix needs MLflow 3.13 or newer",
+            "must not be MLflow's old default",
+        ],
+    ),
+    "no version": (
+        {"mlflow_version": "latest", "mlflow_static_prefix": "/healthy", "stack_base_dir": "/tmp/" + "long/" * 20},
+        [
+            "mlflow_version is 'latest': give a released version",
+            "mlflow_static_prefix '/healthy' begins like one of MLflow's public paths",
+            "too long for the socket of the supervisor",
+        ],
+    ),
+    "an engine": (
+        {"mlflow_engine": "podman"},
+        ["value of mlflow_engine must be one of: native, docker, got: podman"],
+    ),
+    "declarations": (
+        {
+            **users(
+                {"name": "bob", "pasword": "long-enough-for-bob"},
+                dict(BOB, name="bo:b"),
+                dict(BOB, name="eve", password="short"),
+                dict(BOB, name="eva", password="pässword-with-umlaut"),
+                dict(BOB, name="dan"),
+                dict(BOB, name="dan"),
+            ),
+            "mlflow_experiments": [{"name": "churn"}, {"name": "churn"}],
+            "mlflow_registered_models": [{"nmae": "churn"}],
+        },
+        [
+            "users[0] (bob): unknown key 'pasword', did you mean 'password'?",
+            "users[1] (bo:b): name must not contain a colon",
+            "users[2] (eve): password must have at least 12 characters",
+            "users[3] (eva): password must be printable ASCII",
+            "users[4] and users[5] are both user dan",
+            "experiments[0] and experiments[1] are both experiment churn",
+            "models[0]: unknown key 'nmae', did you mean 'name'?",
+        ],
+    ),
+    "a level": (users(dict(BOB, permissions=may("WRITE", "churn"))), ["WRITE"]),
+    "a name": (users(dict(BOB, permissions=may("READ", "chrun"))), ["chrun"]),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_input_is_refused_before_anything_changes(deployment, kind):
+    variables, sentences = BAD[kind]
+    result = deployment.deploy(**variables)
+    for sentence in sentences:
+        result.refused(sentence)
     assert not deployment.base.exists()
     assert not deployment.secrets.exists()
-
-
-def test_all_problems_are_said_at_once(deployment):
-    result = deployment.deploy(mlflow_version="3.16.0", mlflow_default_permission="ALL", mlflow_static_prefix="/static")
-    for sentence in ("3.16.0 shows", "mlflow_default_permission is 'ALL'", "begins like one of MLflow's public paths"):
-        result.refused(sentence)
 
 
 def test_a_port_that_something_else_holds(deployment):

@@ -14,7 +14,7 @@ from lint import plugin_docs, repo, sanity
 
 def ansible_lint(work: Path) -> subprocess.CompletedProcess[str]:
     # A folder of its own for what it unpacks: a copy of some collection there would be found before the checkout's.
-    return repo.run(repo.BIN / "ansible-lint", "--offline", "--nocolor", env={"ANSIBLE_HOME": str(work)})
+    return repo.run(*repo.NICE, repo.BIN / "ansible-lint", "--offline", "--nocolor", env={"ANSIBLE_HOME": str(work)})
 
 
 # Fixture name -> what it waits for.

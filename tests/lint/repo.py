@@ -21,6 +21,7 @@ COLLECTION = "mlops.stack"
 BIN = Path(sys.executable).parent
 CACHE = Path(os.environ.get("MLOPS_TEST_CACHE") or "~/.cache/mlops-stack-tests").expanduser()
 TIMEOUT = 900  # seconds; only a hanging tool gets there
+NICE = ("nice", "-n", "10")  # before what runs in the background, for a processor that would else be idle
 
 
 class Loader(yaml.SafeLoader):

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from lint.repo import BIN, CACHE, COLLECTION, ROOT, run
+from lint.repo import BIN, CACHE, COLLECTION, NICE, ROOT, run
 from support.checkout import copy_to
 
 PROGRESS = re.compile(
@@ -53,8 +54,11 @@ class Result:
 
 
 def copy(root: Path, target: Path) -> None:
-    """The repository without the five links (ansible-test would walk them), as a git repository of its own."""
-    copy_to(target, root, without="collections")
+    """The collection as a git repository of its own: without the five links, which ansible-test would walk, and without the
+    tests, which are not in the tarball, and whose Python ruff looks at."""
+    copy_to(target, root, without=("collections", "tests"))
+    if (root / "tests/sanity").is_dir():  # What ansible-test is to ignore.
+        shutil.copytree(root / "tests/sanity", target / "tests/sanity")
     done = run("git", "init", "--quiet", cwd=target)
     if done.returncode:
         raise RuntimeError(f"git init failed: {done.stdout}")
@@ -117,7 +121,19 @@ def sanity(work: Path, root: Path = ROOT) -> Result:
     copy(root, target)
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     done = run(
-        *(BIN / "ansible-test", "sanity", "--local", "--python", python, "--junit", "--color", "no", "--truncate", "0"),
+        *(
+            *NICE,
+            BIN / "ansible-test",
+            "sanity",
+            "--local",
+            "--python",
+            python,
+            "--junit",
+            "--color",
+            "no",
+            "--truncate",
+            "0",
+        ),
         cwd=target,
         env={"HOME": str(prepare_home())},
     )

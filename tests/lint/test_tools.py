@@ -28,7 +28,9 @@ def test_ruff_format():
 def test_plugin_docs_render(tmp_path: Path):
     # It leaves a log in the home folder.
     home = {"HOME": str(tmp_path)}
-    assert_passes(run(BIN / "antsibull-docs", "lint-collection-docs", "--plugin-docs", ".", env=home))
+    # The RST that rstcheck reads is written by antsibull-docs itself, which escapes our text.
+    command = ("lint-collection-docs", "--plugin-docs", "--skip-rstcheck", ".")
+    assert_passes(run(BIN / "antsibull-docs", *command, env=home))
 
 
 def test_changelog():

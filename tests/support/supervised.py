@@ -48,6 +48,7 @@ class Service:
         for entry in files["files"]:
             if "content" in entry:
                 text = entry["content"].replace("startsecs=3", f"startsecs={seconds}")
+                text = text.replace("stopwaitsecs=30", "stopwaitsecs=2")  # What hangs is killed then.
                 entry["content"] = text.replace("startretries=5", f"startretries={retries}")
         self.files = [entry["path"] for entry in files["files"]]
         result = run_module(

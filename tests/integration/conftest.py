@@ -1,4 +1,4 @@
-"""Real MLflow servers for the tests of this folder: `mlflow_server`, and `start_mlflow` for other kinds."""
+"""Real MLflow servers for the tests of this folder, started when a test takes them, and `start_mlflow` for other kinds."""
 
 from __future__ import annotations
 
@@ -12,31 +12,21 @@ __all__ = ["start_mlflow"]
 
 
 @pytest.fixture(scope="session")
-def servers_starting(start_mlflow):
-    """The servers of the tests. The first is ready; the others come up while its tests run."""
-    return {
-        "auth": start_mlflow().wait(),
-        "open": start_mlflow(auth=False, prefix="/mlflow"),
-        "strict": start_mlflow(allowed_hosts="mlflow.example.com"),
-    }
-
-
-@pytest.fixture(scope="session")
-def mlflow_server(servers_starting) -> servers.MlflowServer:
+def mlflow_server(start_mlflow) -> servers.MlflowServer:
     """MLflow with basic-auth. Tests share it: use names of your own."""
-    return servers_starting["auth"]
+    return start_mlflow().wait()
 
 
 @pytest.fixture(scope="session")
-def open_server(servers_starting) -> servers.MlflowServer:
+def open_server(start_mlflow) -> servers.MlflowServer:
     """MLflow without authentication, under the prefix /mlflow."""
-    return servers_starting["open"].wait()
+    return start_mlflow(auth=False, prefix="/mlflow").wait()
 
 
 @pytest.fixture(scope="session")
-def strict_server(servers_starting) -> servers.MlflowServer:
+def strict_server(start_mlflow) -> servers.MlflowServer:
     """MLflow with basic-auth that wants to be addressed as mlflow.example.com."""
-    return servers_starting["strict"].wait()
+    return start_mlflow(allowed_hosts="mlflow.example.com").wait()
 
 
 @pytest.fixture

@@ -39,6 +39,8 @@ class Laptop:
     """A clone of the checkout in the home of somebody in the group docker, with ports that are free on this machine."""
 
     def __init__(self):
+        # Of a run of the tests that was cut off.
+        subprocess.run(["userdel", "--remove", NAME], capture_output=True, check=False)
         subprocess.run(["useradd", "--create-home", "--user-group", NAME], check=True)
         entry = pwd.getpwnam(NAME)
         self.uid, self.home = entry.pw_uid, Path(entry.pw_dir)

@@ -16,8 +16,8 @@ play = .venv/bin/ansible-playbook -i $(inventory) $(if $(call given,CHECK),--che
 # An inventory that needs more than ansible-core says so in its own requirements.yml.
 needs := $(wildcard $(inventory)/requirements.yml)
 
-# In the order that tests/conftest.py gives the files. Three workers keep two processors busy: one of them often waits for a server.
-pytest = .venv-test/bin/pytest -v --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# In the order that tests/conftest.py gives the files. Unit tests often wait, so that three workers keep two processors busy.
+pytest = .venv-test/bin/pytest -v --dist loadfile --no-loadscope-reorder
 quick = tests/deploy tests/lint tests/integration tests/unit
 long = tests/system tests/operations
 
@@ -68,16 +68,16 @@ lint: .venv-test/installed ## Run all linters and documentation checks
 	@.venv-test/bin/pytest -v tests/lint
 
 test: .venv/installed .venv-test/installed ## Lint, unit and integration tests, and a whole deployment of its own (10 minutes at most)
-	@$(pytest) $(quick)
+	@$(pytest) --numprocesses 3 $(quick)
 
 test-all: .venv/installed .venv-test/installed ## What `make test` leaves out: operations, faults, versions, systemd hosts in Docker (root)
 	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements-system.txt
-	@$(pytest) $(long)
+	@$(pytest) --numprocesses 2 $(long)
 
 profile-tests: .venv/installed .venv-test/installed ## Run tests, and say where their time goes (TESTS="tests/unit tests/deploy"; all when not given)
 	@.venv-test/bin/uv pip install --quiet --python .venv-test/bin/python -r tests/requirements-system.txt
 	@export MLOPS_TEST_TIMES=$$(mktemp -d) && chmod 0755 $$MLOPS_TEST_TIMES || exit 1; \
-	  $(pytest) $(or $(call given,TESTS),$(quick) $(long)); code=$$?; \
+	  $(pytest) --numprocesses 2 $(or $(call given,TESTS),$(quick) $(long)); code=$$?; \
 	  .venv-test/bin/python tests/timing/report.py $$MLOPS_TEST_TIMES; rm -rf $$MLOPS_TEST_TIMES; exit $$code
 
 clean: ## Remove the environments of the controller and of the tests

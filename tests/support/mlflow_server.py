@@ -23,7 +23,7 @@ from timing import record
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("MLOPS_TEST_CACHE") or Path.home() / ".cache" / "mlops-stack-tests")
 ADMIN_PASSWORD = "correct-horse-battery"
-START_SECONDS = 120  # a generous limit for a busy machine; usually it takes about 8
+START_SECONDS = 240  # a generous limit for a busy machine; usually it takes about 8
 CHEAP_LOGINS = """import werkzeug.security
 werkzeug.security.generate_password_hash.__defaults__ = ("scrypt:256:8:1", 16)
 """

@@ -292,7 +292,8 @@ def test_data_outlive_the_containers(laptop):
     # The store comes back in a container, with what it has written natively.
     assert laptop.play("site").ok().changed > 0
     # What people had made is there: nothing had to be declared anew.
-    query = ["psql", "-U", "postgres", "-d", "mlflow", "-Atc", "SELECT count(*) FROM runs"]
+    port = str(laptop.ports["postgres_port"])
+    query = ["psql", "-U", "postgres", "-p", port, "-d", "mlflow", "-Atc", "SELECT count(*) FROM runs"]
     assert int(docker("exec", "mlops-stack-postgres", *query)) > 0
     laptop.play("teardown", stack_teardown_confirm="yes", stack_teardown_data=True).ok()
     assert not container_ids() and "mlops-stack" not in docker("network", "ls", "--format", "{{.Name}}").split()

@@ -78,7 +78,8 @@ def report(records: list[Record]) -> str:
                 groups[record["name"]].append(record)
         rows = sorted(((*sums(own, kind), name) for name, own in groups.items()), reverse=True)
         more = ("cpu", "tasks", "processes") if kind == "playbook" else ()
-        parts.append(table(title, ("seconds", "times", *more, "name"), rows))
+        if rows:
+            parts.append(table(title, ("seconds", "times", *more, "name"), rows))
     return "\n".join(parts)
 
 

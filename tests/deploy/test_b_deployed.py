@@ -1,4 +1,4 @@
-"""The embedded default, deployed: what a user gets, that a second run still looks at everything, removed and brought back."""
+"""The embedded default, deployed: what a user gets, that a second run still looks at everything, and what a removal leaves."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def bcrypt(password: str) -> str:
 
 
 def start(folder: Path, images: Path, address: str = "", port: int = 0) -> dict[str, object]:
-    """Start the registry of a folder, which keeps what is pushed in IMAGES: what is there already is not sent again."""
+    """Start the registry of a folder, which keeps what is pushed in IMAGES: what is there already is not pushed again."""
     stop(folder)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -114,7 +114,8 @@ def start(folder: Path, images: Path, address: str = "", port: int = 0) -> dict[
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    state = {"address": address, "port": port, "user": USER, "password": password, "ca": str(folder / "ca.crt")}
+    state = {"address": address, "port": port, "user": USER, "password": password}
+    state |= {"ca": str(folder / "ca.crt"), "images": str(images)}
     secret = folder / "registry.json"
     secret.touch(mode=0o600)
     secret.write_text(json.dumps({**state, "pid": process.pid}))
@@ -143,17 +144,26 @@ def wait_until_it_answers(folder: Path, url: str, process: subprocess.Popen, log
 
 
 def push(folder: Path, image: str, path: str) -> dict[str, str]:
-    """Push an image of this machine's engine as PATH; where it is, and its digest."""
+    """Push an image of this machine's engine as PATH; where it is, and its digest.
+
+    To find out that a registry has it, Docker packs all of it again: what was pushed is written down beside the images.
+    """
     state = json.loads((folder / "registry.json").read_text())
     registry = f"{state['address']}:{state['port']}"
-    docker = ("docker", "--config", str(folder / "docker"))
-    login = (*docker, "login", "--username", state["user"], "--password-stdin", registry)
-    run(*login, stdin=state["password"])
     reference = f"{registry}/{path}"
-    run("docker", "tag", image, reference)
-    said = run(*docker, "push", reference).stdout
-    run("docker", "image", "rm", reference)
-    return {"reference": reference, "digest": said.rsplit("digest: ", 1)[1].split()[0]}
+    kept = Path(state["images"], "pushed.json")
+    pushed = json.loads(kept.read_text()) if kept.exists() else {}
+    identity = run("docker", "image", "inspect", "--format", "{{.Id}}", image).stdout.strip()
+    if pushed.get(path, {}).get("id") != identity:
+        docker = ("docker", "--config", str(folder / "docker"))
+        login = (*docker, "login", "--username", state["user"], "--password-stdin", registry)
+        run(*login, stdin=state["password"])
+        run("docker", "tag", image, reference)
+        said = run(*docker, "push", reference).stdout
+        run("docker", "image", "rm", reference)
+        pushed[path] = {"id": identity, "digest": said.rsplit("digest: ", 1)[1].split()[0]}
+        kept.write_text(json.dumps(pushed, indent=1))
+    return {"reference": reference, "digest": pushed[path]["digest"]}
 
 
 def stop(folder: Path) -> None:

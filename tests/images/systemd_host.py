@@ -7,7 +7,7 @@
 
 Ansible gets what a careful administrator gives it: ssh with a key as the ordinary user `deploy`, sudo without a
 password, and a umask of 077, because a role that relies on umask 022 fails on such servers only.
-The image is made with debootstrap (as root), so that it needs a Debian mirror (DEBIAN_MIRROR) and no image registry.
+The image is made with mmdebstrap (as root), so that it needs a Debian mirror (DEBIAN_MIRROR) and no image registry.
 """
 
 from __future__ import annotations
@@ -110,10 +110,11 @@ def build(suite: str) -> str:
 
 def import_system(image: str, suite: str, packages: tuple[str, ...], setup: str, settings: tuple[str, ...]) -> None:
     """Make an image of a new Debian system, with what the machine trusts. SETUP is run in it by its shell."""
-    if os.geteuid() or not shutil.which("debootstrap"):
-        fail(f"the image {image} is not there; to build it needs root and debootstrap (apt-get install debootstrap).")
+    if os.geteuid() or not shutil.which("mmdebstrap"):
+        fail(f"the image {image} is not there; to build it needs root and mmdebstrap (apt-get install mmdebstrap).")
     with tempfile.TemporaryDirectory(prefix="systemd-host-") as folder:
-        run("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", suite, folder, MIRROR)
+        Path(folder).chmod(0o755)  # It becomes the root folder of the system.
+        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", suite, folder, MIRROR)
         for path in authorities():
             shutil.copy(path, f"{folder}{AUTHORITIES}/{path.name}")
         run("chroot", folder, "/bin/sh", "-c", setup)

@@ -60,23 +60,6 @@ BAD = {
             "/etc/hostname is not a folder, so /etc/hostname/data/mlflow can't be used",
         ],
     ),
-    "an old version": (
-        {"mlflow_version": "3.3.2", "mlflow_static_prefix": "ml/", "mlflow_admin_password": "password1234"},
-        [
-            "MLflow 3.3.2 answers 500 to every request",
-            "mlflow_static_prefix is 'ml/': it must begin with / and not end with it",
-            "mlflow_static_prefix needs MLflow 3.13 or newer",
-            "must not be MLflow's old default",
-        ],
-    ),
-    "no version": (
-        {"mlflow_version": "latest", "mlflow_static_prefix": "/healthy", "stack_base_dir": "/tmp/" + "long/" * 20},
-        [
-            "mlflow_version is 'latest': give a released version",
-            "mlflow_static_prefix '/healthy' begins like one of MLflow's public paths",
-            "too long for the socket of the supervisor",
-        ],
-    ),
     "an engine": (
         {"mlflow_engine": "podman"},
         ["value of mlflow_engine must be one of: native, docker, got: podman"],
@@ -104,8 +87,28 @@ BAD = {
             "models[0]: unknown key 'nmae', did you mean 'name'?",
         ],
     ),
-    "a level": (users(dict(BOB, permissions=may("WRITE", "churn"))), ["WRITE"]),
-    "a name": (users(dict(BOB, permissions=may("READ", "chrun"))), ["chrun"]),
+}
+# The same for single hosts of an inventory: what each would be refused for alone.
+BAD_HOSTS = {
+    "a_bad_version": ({"mlflow_version": "3.16.0"}, ["MLflow 3.16.0 shows its pages to admins only"]),
+    "an_old_version": (
+        {"mlflow_version": "3.3.2", "mlflow_static_prefix": "ml/", "mlflow_admin_password": "password1234"},
+        [
+            "MLflow 3.3.2 answers 500 to every request",
+            "mlflow_static_prefix is 'ml/': it must begin with / and not end with it",
+            "mlflow_static_prefix needs MLflow 3.13 or newer",
+            "must not be MLflow's old default",
+        ],
+    ),
+    "no_version": (
+        {"mlflow_version": "latest", "mlflow_static_prefix": "/healthy"},
+        [
+            "mlflow_version is 'latest': give a released version",
+            "mlflow_static_prefix '/healthy' begins like one of MLflow's public paths",
+        ],
+    ),
+    "a_level": (users(dict(BOB, permissions=may("WRITE", "churn"))), ["WRITE"]),
+    "a_name": (users(dict(BOB, permissions=may("READ", "chrun"))), ["chrun"]),
 }
 
 
@@ -150,16 +153,19 @@ def test_an_inventory_without_a_group_of_ours(deployment, tmp_path):
         deployment.inventory = right
 
 
-def test_one_bad_host_stops_all_before_the_first_change(deployment, tmp_path):
+def test_bad_hosts_stop_all_before_the_first_change(deployment, tmp_path):
     local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-    hosts = {"good": local, "bad": {**local, "mlflow_version": "3.16.0"}}
+    hosts = {name: {**local, **variables} for name, (variables, _) in BAD_HOSTS.items()}
     path = tmp_path / "hosts.yml"
-    path.write_text(yaml.safe_dump({"mlflow": {"hosts": hosts}}))
+    path.write_text(yaml.safe_dump({"mlflow": {"hosts": {"good": local, **hosts}}}))
     right, deployment.inventory = deployment.inventory, path
     try:
-        deployment.deploy().refused("MLflow 3.16.0 shows its pages to admins only")
+        result = deployment.deploy()
     finally:
         deployment.inventory = right
+    for host, (_, sentences) in BAD_HOSTS.items():
+        for sentence in sentences:
+            result.refused(sentence)
     assert not deployment.base.exists()
 
 
@@ -178,6 +184,7 @@ def test_the_problems_of_all_services_of_all_hosts_are_said_together(deployment,
             minio_port=deployment.port,
             mlflow_default_permission="ALL",
             stack_python="/no/python",
+            stack_base_dir="/tmp/" + "long/" * 20,
         )
     finally:
         deployment.inventory = right
@@ -186,6 +193,7 @@ def test_the_problems_of_all_services_of_all_hosts_are_said_together(deployment,
         "PostgreSQL runs by its distribution's packages, which needs root and systemd",
         "minio_method is 'floppy'",
         "The interpreter /no/python does not run",
+        "too long for the socket of the supervisor",
         "mlflow_default_permission is 'ALL'",
         f"minio_port and mlflow_port are both {deployment.port} on this host: set one of them to another port.",
     ):

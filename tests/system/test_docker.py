@@ -266,8 +266,8 @@ def test_images_without_a_registry_and_of_our_own(laptop):
     assert docker("container", "inspect", "--format", "{{.Config.Image}}", "mlops-stack-minio") == name
     image = docker("container", "inspect", "--format", "{{.Config.Image}}", "mlops-stack-mlflow")
     assert image.startswith("mlops-stack/mlflow:3.17.2-")
-    docker("exec", "mlops-stack-mlflow", "python", "-c", "import colorama, uvloop")
-    assert "proven: carol was refused to log" in laptop.play("verify", **saved, **built).ok().out
+    # What it needs of PostgreSQL and the store, as upstream's image has it; and what was asked for. Its health needs the database.
+    docker("exec", "mlops-stack-mlflow", "python", "-c", "import boto3, colorama, psycopg2, uvloop")
 
 
 def test_engines_side_by_side(laptop):

@@ -12,7 +12,10 @@ from ansible.module_utils.testing import patch_module_args
 
 
 def run_module(module_name: str, /, check: bool = False, **parameters: Any) -> dict:
-    """The result of a module, as a task would register it (always with diff), with its `exit_code` and output `as_text`."""
+    """The result of a module, as a task would register it (always with diff), with its `exit_code` and output `as_text`.
+
+    One that failed and changed nothing has no `changed`: a refusal must not look like having had nothing to do.
+    """
     module = importlib.import_module(f"ansible_collections.mlops.stack.plugins.modules.{module_name}")
     output = io.StringIO()
     arguments = {**parameters, "_ansible_check_mode": check, "_ansible_diff": True}
@@ -25,6 +28,8 @@ def run_module(module_name: str, /, check: bool = False, **parameters: Any) -> d
     result = json.loads(output.getvalue())
     assert "exception" not in result, result["exception"]
     result["failed"] = result.get("failed", False)
+    if result["failed"] and not result.get("changed"):
+        result.pop("changed", None)
     result["exit_code"] = exit_code
     result["as_text"] = output.getvalue()
     return result

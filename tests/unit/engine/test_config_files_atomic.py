@@ -83,7 +83,7 @@ def test_a_full_disk(tmp_path):
     assert refused["msg"] == (
         f"Could not write {path}: File too large. Make room or mend the permissions there, then run again."
     )
-    assert not refused["changed"]
+    assert refused["failed"] and "changed" not in refused
     assert path.read_text() == "as it was" and list(tmp_path.iterdir()) == [path]
 
 

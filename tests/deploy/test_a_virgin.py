@@ -164,8 +164,10 @@ def test_bad_hosts_stop_all_before_the_first_change(deployment, tmp_path):
     finally:
         deployment.inventory = right
     for host, (_, sentences) in BAD_HOSTS.items():
+        said = re.search(rf"\[{host}\]\n((?: {{6}}.*\n)+)", result.out)[1]
         for sentence in sentences:
             result.refused(sentence)
+            assert sentence in said, result.out
     assert not deployment.base.exists()
 
 

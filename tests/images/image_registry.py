@@ -21,9 +21,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import systemd_host
 from systemd_host import free_port, run
 
-CACHE = Path(os.environ.get("MLOPS_TEST_CACHE") or "~/.cache/mlops-stack-tests").expanduser() / "stand-ins"
+CACHE = systemd_host.CACHE / "stand-ins"
 TRUSTED = Path("/etc/docker/certs.d")
 USER = "puller"
 START_SECONDS = 30

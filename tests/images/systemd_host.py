@@ -25,6 +25,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = "mlops-stack-test/systemd-host"
+CACHE = Path(os.environ.get("MLOPS_TEST_CACHE") or "~/.cache/mlops-stack-tests").expanduser()
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 # What the machine trusts beyond Debian's authorities, its hosts need as well to reach a package index.
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
@@ -62,6 +63,8 @@ sed -i 's/^UMASK.*/UMASK 077/; s/^USERGROUPS_ENAB.*/USERGROUPS_ENAB no/' /etc/lo
 for file in common-session common-session-noninteractive; do
   grep -q pam_umask /etc/pam.d/$file || echo 'session optional pam_umask.so' >> /etc/pam.d/$file
 done
+# What is written to a host need not outlive a power failure.
+echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/unsafe-io
 update-ca-certificates
 systemctl mask {" ".join(MASKED)}
 : > /etc/machine-id
@@ -190,6 +193,10 @@ def start(name: str, folder: Path, suite: str, docker: bool = False) -> dict[str
     if docker:
         # An overlay on the overlay of the host's own files is not possible.
         flags += ["--volume", f"{name}-lib:/var/lib/docker"]
+    # Wheels that one host has unpacked need not be fetched by the next.
+    wheels = CACHE / "uv-of-hosts"
+    wheels.mkdir(parents=True, exist_ok=True)
+    flags += ["--volume", f"{wheels}:/root/.cache/uv"]
     # A port of its own, not a random one of Docker's, which a reboot would change.
     flags += ["--publish", f"127.0.0.1:{port}:22"]
     run("docker", "run", "--detach", "--name", name, "--hostname", name, *flags, image)

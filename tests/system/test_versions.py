@@ -66,8 +66,7 @@ def virgin(installed):
 
 
 def declared(version: str) -> dict:
-    minor = int(version.split(".")[1])
-    return {"mlflow_version": version} | ({} if minor >= 13 else NOTHING_DECLARED)
+    return {"mlflow_version": version, **NOTHING_DECLARED}
 
 
 def client(there: Installed, version: str, login: tuple[str, str], script: str, *words: str) -> dict:
@@ -126,13 +125,11 @@ def deploy_and_try(there: Installed, version: str) -> dict:
     return work
 
 
-# The others are what test_upgrade_keeps_everything begins and ends with.
-@pytest.mark.parametrize("version", ["3.10.0", "3.16.1"])
-def test_deploy(virgin, version):
-    deploy_and_try(virgin, version)
-    second = virgin.must("site", **declared(version))
+def test_deploy(virgin):
+    """The first version on MLflow's default server. Others are what test_upgrade_keeps_everything begins and ends with."""
+    deploy_and_try(virgin, "3.10.0")
+    second = virgin.must("site", **declared("3.10.0"))
     assert changes(second) == 0, second
-    virgin.teardown()
 
 
 # Passwords of before 3.17 may be shorter than today's minimum of 12 characters, and must go on working.
@@ -206,6 +203,8 @@ def test_upgrade_keeps_everything(virgin, old):
     backups = sorted(path.name.split("-")[0] for path in (virgin.data / "mlflow/backups").iterdir())
     assert backups == ["auth", "mlflow"]
 
+    if old != "3.12.0":
+        return  # It is the same server now.
     # From here on as data: dan is denied again, and what the data do not name stays.
     logins = OLD_LOGINS | {"dan": ("dan", "a longer password of dan")}
     users = {name: {"name": name, "password": password} for name, password in logins.values()}

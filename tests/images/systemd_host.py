@@ -72,6 +72,7 @@ rm -rf /var/cache/apt/archives/*.deb /var/lib/apt/lists/*
 """
 SETTINGS = ('CMD ["/lib/systemd/systemd"]', "ENV container=docker")
 BOOT_SECONDS = 60
+HOME_OF_ROOT = "/root"  # in the host
 
 
 def fail(sentence: str) -> None:
@@ -196,7 +197,7 @@ def start(name: str, folder: Path, suite: str, docker: bool = False) -> dict[str
     # Wheels that one host has unpacked need not be fetched by the next.
     wheels = CACHE / "uv-of-hosts"
     wheels.mkdir(parents=True, exist_ok=True)
-    flags += ["--volume", f"{wheels}:/root/.cache/uv"]
+    flags += ["--volume", f"{wheels}:{HOME_OF_ROOT}/.cache/uv"]
     # A port of its own, not a random one of Docker's, which a reboot would change.
     flags += ["--publish", f"127.0.0.1:{port}:22"]
     run("docker", "run", "--detach", "--name", name, "--hostname", name, *flags, image)

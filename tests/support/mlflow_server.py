@@ -139,6 +139,8 @@ def start(
     port = free_port()
     environment = {
         **os.environ,
+        # MLflow keeps lock files there, under names that the next server of another account would use as well.
+        "TMPDIR": str(folder),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_FLASK_SERVER_SECRET_KEY": "only-for-tests",
         "MLFLOW_CRYPTO_KEK_PASSPHRASE": "only-for-tests",  # without it MLflow stores no gateway secrets

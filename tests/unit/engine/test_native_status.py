@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from support.deployment import wait_for
 from support.modules import run_module
 
 
@@ -71,6 +72,7 @@ def test_a_service_that_has_just_been_started(svc):
     svc.write()
     (svc.data / "mlflow.db").touch()
     svc.ensure(health_url=None)
+    assert wait_for(svc.pids), "the shell of the supervisor has become the program"
     parameters = {"name": "svc", "directory": str(svc.directory), "manager": "supervisor", "program": str(svc.python)}
     result = run_module("native_status", **parameters, health_url=svc.url, data=[str(svc.data)], health_timeout=100)
     assert result["state"] == "starting" and "seconds ago and does not answer yet" in result["findings"][0]

@@ -57,6 +57,8 @@ class Laptop:
         self.env = {**passed_on, "HOME": str(self.home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
         self.env |= {"ANSIBLE_NOCOLOR": "1", "PYTHON": "/usr/bin/python3", "USER": NAME, **record.environment()}
         self.printed = ""
+        # What the last deployment was given beyond its inventory, which a removal has to know as well.
+        self.deployed_with: dict[str, str | list[str]] = {}
 
     def run(self, *words: str, timeout: int = 900, **more: str) -> Result:
         groups = [grp.getgrnam("docker").gr_gid]
@@ -104,7 +106,7 @@ class Laptop:
         return {f"127.0.0.1:{port}" for port in self.ports.values()}
 
     def forget(self):
-        self.play("teardown", stack_teardown_confirm="yes", stack_teardown_data=True)
+        self.play("teardown", stack_teardown_confirm="yes", stack_teardown_data=True, **self.deployed_with)
         for service in SERVICES:
             subprocess.run(["docker", "rm", "--force", f"mlops-stack-{service}"], capture_output=True, check=False)
         subprocess.run(["docker", "network", "rm", "mlops-stack"], capture_output=True, check=False)
@@ -251,51 +253,52 @@ def test_images_are_pinned_by_their_digests(laptop, tmp_path):
     lock.unlink()
 
 
-def test_images_without_a_registry_and_of_our_own(laptop):
-    name, folder = "example.org/offline/silo:1.0", laptop.home / "images"
+def test_the_data_outlive_the_containers(laptop):
+    """Removed, and back in other ways: the store natively, under the supervisor of an ordinary user; PostgreSQL's image from a
+    file, without a registry; MLflow in an image that is built here.
+    """
+    cache, folder, name = laptop.home / "programs", laptop.home / "images", "example.org/offline/postgres:17.11"
     subprocess.run(["docker", "rmi", name], capture_output=True, check=False)  # Of a test that was cut off.
     folder.mkdir()
-    saved = {"minio_image": name, "stack_images_dir": str(folder)}
-    built = {"mlflow_image": "", "mlflow_packages_extra": ["colorama"]}
-    laptop.play("site", **saved, **built).refused("silo-1.0.tar is missing")
-    docker("tag", "docker.io/pgsty/silo:RELEASE.2026-09-16T00-00-00Z", name)
-    docker("save", "--output", str(folder / "silo-1.0.tar"), name)
-    (folder / "silo-1.0.tar").chmod(0o644)
-    docker("rmi", name)
-    assert laptop.play("site", **saved, **built).ok().changed > 0
-    assert docker("container", "inspect", "--format", "{{.Config.Image}}", "mlops-stack-minio") == name
-    image = docker("container", "inspect", "--format", "{{.Config.Image}}", "mlops-stack-mlflow")
-    assert image.startswith("mlops-stack/mlflow:3.17.2-")
-    # What it needs of PostgreSQL and the store, as upstream's image has it; and what was asked for. Its health needs the database.
-    docker("exec", "mlops-stack-mlflow", "python", "-c", "import boto3, colorama, psycopg2, uvloop")
-
-
-def test_engines_side_by_side(laptop):
-    """The store natively, under the supervisor of an ordinary user; what uses it in a container."""
-    cache = laptop.home / "programs"
     program = minio_program()
     shutil.copytree(program.parent, cache / program.parent.relative_to(PROGRAMS))
-    native = {"minio_engine": "native", "minio_method": "source", "stack_cache_dir": str(cache)}
-    laptop.play("site", **native).refused("MinIO runs in Docker on this_machine, and minio_engine is native now")
-    laptop.play("teardown", stack_services="minio", stack_teardown_confirm="yes").ok()
-    assert laptop.play("site", **native).ok().changed > 0
-    mode = docker("container", "inspect", "--format", "{{.HostConfig.NetworkMode}}", "mlops-stack-mlflow")
-    assert mode == "host"
-    assert laptop.listening() == laptop.addresses()
-    # Artifacts of the time before as well: the store has found its data.
-    assert "proven: carol was refused to log" in laptop.play("verify", **native).ok().out
-
-
-def test_data_outlive_the_containers(laptop):
-    laptop.play("teardown", stack_teardown_confirm="yes", minio_engine="native").ok()
+    otherwise = laptop.deployed_with = {
+        "minio_engine": "native",
+        "minio_method": "source",
+        "stack_cache_dir": str(cache),
+        "postgres_image": name,
+        "stack_images_dir": str(folder),
+        "mlflow_image": "",
+        "mlflow_packages_extra": ["colorama"],
+    }
+    laptop.play("site", **otherwise).refused("MinIO runs in Docker on this_machine, and minio_engine is native now")
+    laptop.play("teardown", stack_teardown_confirm="yes").ok()
     assert not container_ids() and not laptop.folder("mlflow").exists()
-    # The store comes back in a container, with what it has written natively.
-    assert laptop.play("site").ok().changed > 0
+
+    laptop.play("site", **otherwise).refused("postgres-17.11.tar is missing")
+    docker("tag", "docker.io/library/postgres:17.11", name)
+    docker("save", "--output", str(folder / "postgres-17.11.tar"), name)
+    (folder / "postgres-17.11.tar").chmod(0o644)
+    docker("rmi", name)
+    assert laptop.play("site", **otherwise).ok().changed > 0
+    assert laptop.listening() == laptop.addresses()
     # What people had made is there: nothing had to be declared anew.
     port = str(laptop.ports["postgres_port"])
     query = ["psql", "-U", "postgres", "-p", port, "-d", "mlflow", "-Atc", "SELECT count(*) FROM runs"]
     assert int(docker("exec", "mlops-stack-postgres", *query)) > 0
-    laptop.play("teardown", stack_teardown_confirm="yes", stack_teardown_data=True).ok()
+    assert docker("container", "inspect", "--format", "{{.Config.Image}}", "mlops-stack-postgres") == name
+    image = docker("container", "inspect", "--format", "{{.Config.Image}}", "mlops-stack-mlflow")
+    assert image.startswith("mlops-stack/mlflow:3.17.2-")
+    # What it needs of PostgreSQL and the store, as upstream's image has it; and what was asked for.
+    docker("exec", "mlops-stack-mlflow", "python", "-c", "import boto3, colorama, psycopg2, uvloop")
+    mode = docker("container", "inspect", "--format", "{{.HostConfig.NetworkMode}}", "mlops-stack-mlflow")
+    assert mode == "host"
+    # Artifacts of the time before as well: the store has found its data.
+    assert "proven: carol was refused to log" in laptop.play("verify", **otherwise).ok().out
+
+
+def test_removed_with_the_data_nothing_is_left(laptop):
+    laptop.play("teardown", stack_teardown_confirm="yes", stack_teardown_data=True, **laptop.deployed_with).ok()
     assert not container_ids() and "mlops-stack" not in docker("network", "ls", "--format", "{{.Name}}").split()
     left = list((laptop.home / ".local").rglob("*mlops-stack*"))
     assert left == [], left

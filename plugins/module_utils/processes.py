@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -130,11 +129,18 @@ def listens(pids: list[int], port: int) -> bool:
                         inodes.add(fields[9])
         except OSError:
             continue
-    for pid in pids:
+    return any(link[8:-1] in inodes for pid in pids for link in _open_files(pid) if link.startswith("socket:["))
+
+
+def _open_files(pid: int):
+    """What each open file of the process is a link to. A busy process closes some while they are looked at."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return  # It ended meanwhile, or it is somebody else's.
+    for name in names:
         try:
-            links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+            yield os.readlink(f"{folder}/{name}")
         except OSError:
             continue
-        if inodes.intersection(re.sub(r"\D", "", link) for link in links if link.startswith("socket:")):
-            return True
-    return False

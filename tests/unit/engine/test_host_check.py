@@ -51,6 +51,17 @@ def test_a_free_port():
     assert port_problems(free_port()) == []
 
 
+BUSY = LISTEN.replace("time.sleep(60)", "\nwhile True: [f.close() for f in [open('/dev/null') for _ in range(50)]]")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="open files are looked at where there is /proc")
+def test_a_busy_process_is_known_by_its_port(tmp_path):
+    """It closes files while they are looked at: MinIO does so all day, and was taken for something else."""
+    port = free_port()
+    with program(tmp_path / "busy" / "program", BUSY.format(port=port)) as process:
+        assert all(processes.listens([process.pid], port) for _ in range(300))
+
+
 @pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - who listens everywhere, listens on loopback
 @pytest.mark.parametrize("asked", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - as above, the other way round
 def test_a_port_that_something_else_holds(bound, asked):

@@ -10,7 +10,12 @@ import os
 import re
 
 import yaml
-from ansible_collections.mlops.stack.plugins.filter.native import HEADER, env_lines, own_files
+from ansible_collections.mlops.stack.plugins.filter.native import (
+    HEADER,
+    env_lines,
+    own_directories,
+    own_files,
+)
 
 # Containers of one host reach each other in this network, by the name of the container.
 NETWORK = "mlops-stack"
@@ -138,6 +143,7 @@ def compose_files(definition: dict, user: str, owner: str | None = None, mode: s
     environment = {"HOME": process["state_dirs"][0], "USER": name, **definition.get("environment", {})}
     secrets = to_compose_env(definition.get("secret_environment", {}))
     files = own_files(definition, owner)
+    folders = definition["container"].get("folders", [])
     mounted = {file["path"] for file in definition.get("files", []) if file.get("mounted", True)}
     project = {
         "name": f"mlops-stack-{name}",
@@ -153,7 +159,8 @@ def compose_files(definition: dict, user: str, owner: str | None = None, mode: s
         "directories": [
             {"path": base, "mode": mode},
             {"path": directory, "mode": mode},
-            *({"path": path, "mode": mode} for path in definition["container"].get("folders", [])),
+            *({"path": path, "mode": mode} for path in folders),
+            *(folder for folder in own_directories(definition, mode) if folder["path"] not in folders),
             *({"path": path, "mode": "0700", **as_owner} for path in process["state_dirs"]),
         ],
         "files": [

@@ -136,8 +136,21 @@ def own_files(definition: dict, owner: str | None) -> list:
         key = "secret_content" if file.get("secret") else "content"
         entry = {"path": file["path"], key: file["content"], "mode": file["mode"]}
         entry |= {"mask": file["mask"]} if file.get("mask") else {}
-        files.append(entry | ({"owner": owner} if owner else {}))
+        # What others may read, the account of the service can read as well, and need not be able to write.
+        is_private = not int(file["mode"], 8) & 0o004
+        files.append(entry | ({"owner": owner} if owner and is_private else {}))
     return files
+
+
+def own_directories(definition: dict, mode: str) -> list:
+    """Folders of the definition's own files within the service's directory, a folder before those in it."""
+    directory, found = definition["directory"], set()
+    for file in definition.get("files", []):
+        parent = os.path.dirname(file["path"])
+        while parent.startswith(f"{directory}/"):
+            found.add(parent)
+            parent = os.path.dirname(parent)
+    return [{"path": path, "mode": mode} for path in sorted(found)]
 
 
 def _environment_files(definition: dict) -> list:
@@ -173,6 +186,7 @@ def systemd_files(definition: dict) -> dict:
         "directories": [
             {"path": os.path.dirname(directory), "mode": "0755"},
             {"path": directory, "mode": "0755"},
+            *own_directories(definition, "0755"),
             *state,
         ],
         "files": [
@@ -202,7 +216,7 @@ def supervisor_files(definition: dict, run_as_root: bool = False) -> dict:
     program_path = f"{home}/conf.d/{name}.conf"
     folders = [base, directory, f"{directory}/log", home, f"{home}/conf.d", *process["state_dirs"]]
     return {
-        "directories": [{"path": path, "mode": "0700"} for path in folders],
+        "directories": [{"path": path, "mode": "0700"} for path in folders] + own_directories(definition, "0700"),
         "files": [
             *_environment_files(definition),
             *own_files(definition, None),

@@ -12,6 +12,7 @@ description:
   - For what the API can't do, because it wants an admin's login first. All other accounts are M(mlops.stack.mlflow_access)'s
     matter.
   - MLflow takes the admin's password from its configuration at the very first start only, and has no command to set it later.
+    With O(create=true) there is no need to give it to the server at all.
   - Runs with the interpreter of the server's own environment, beside the database.
   - A running server may take the old password for the C(auth_cache_ttl_seconds) of its configuration, until it is restarted.
 author:
@@ -32,6 +33,13 @@ options:
     description: Its password.
     type: str
     required: true
+  create:
+    description:
+      - Make the tables of the users' database where they are missing, with MLflow's own command, so that the account is there
+        before the server starts for the first time.
+      - Without it, an empty database is left alone. The server makes the tables and the account then.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Compares, and writes nothing.
@@ -67,7 +75,12 @@ import os
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import cause_of
+from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
+    AUTH,
+    DatabaseError,
+    cause_of,
+    run_upgrade,
+)
 from ansible_collections.mlops.stack.plugins.module_utils.pgpass import password_file
 
 try:
@@ -101,6 +114,31 @@ def write(connection, row, name, password):
     connection.execute(sqlalchemy.text(statement), values)
 
 
+def has_users(engine):
+    if engine.dialect.name == "sqlite" and not os.path.exists(engine.url.database):
+        return False  # A look would make an empty one.
+    return sqlalchemy.inspect(engine).has_table("users")
+
+
+def make_tables(engine, uri):
+    """A file belongs to whom its folder belongs to: the account that runs the server."""
+    os.umask(0o077)
+    run_upgrade(AUTH, uri, "/", None)
+    if engine.dialect.name == "sqlite" and os.geteuid() == 0:
+        folder = os.stat(os.path.dirname(engine.url.database))
+        os.chown(engine.url.database, folder.st_uid, folder.st_gid)
+
+
+def hold(engine, name, password, check_mode):
+    """What differed, and does not any more unless this is check mode."""
+    with engine.begin() as connection:
+        row = account(connection, name)
+        reasons = differences(row, password)
+        if reasons and not check_mode:
+            write(connection, row, name, password)
+    return reasons
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
@@ -108,6 +146,7 @@ def main():
             "pgpass": {"type": "str", "no_log": True},
             "name": {"type": "str", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
+            "create": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -117,18 +156,18 @@ def main():
     try:
         with password_file(module.params["pgpass"], module.tmpdir):
             engine = sqlalchemy.create_engine(uri)
-            if engine.dialect.name == "sqlite" and not os.path.exists(engine.url.database):
-                # Somebody deleted it, or mlflow_database moved it away: the server makes it anew, and a look would make an empty one,
-                # which belongs to us.
+            if has_users(engine):
+                reasons = hold(engine, name, password, module.check_mode)
+            elif not module.params["create"]:
+                # The server has not got that far yet: its next start makes the table and this account.
                 module.exit_json(changed=False, reasons=[])
-            with engine.begin() as connection:
-                if not sqlalchemy.inspect(connection).has_table("users"):
-                    # The server has not got that far yet: its next start makes the table and this account.
-                    module.exit_json(changed=False, reasons=[])
-                row = account(connection, name)
-                reasons = differences(row, password)
-                if reasons and not module.check_mode:
-                    write(connection, row, name, password)
+            elif module.check_mode:
+                reasons = ["no such account"]
+            else:
+                make_tables(engine, uri)
+                reasons = hold(engine, name, password, False)
+    except DatabaseError as error:
+        module.fail_json(msg=f"The tables for users could not be made in {uri}: {error}.")
     except (ImportError, sqlalchemy.exc.SQLAlchemyError) as error:
         module.fail_json(
             msg=f"The account {name!r} could not be read or set in {uri}: {cause_of(error)}. Nothing was changed."

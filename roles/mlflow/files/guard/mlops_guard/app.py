@@ -1,0 +1,174 @@
+# Copyright: The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ASGI application that looks at each request before MLflow's does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+from .audit import Audit
+from .door import Door
+from .guessing import Guessing
+from .request import Refused, Request
+
+Application = Callable[[dict, Callable[[], Awaitable[dict]], Callable[[dict], Awaitable[None]]], Awaitable[None]]
+# Our own address on the server: GET says whether the door is open, POST opens it (an admin).
+DOOR = "/mlops-stack/guard/door"
+CLOSED = "This server is being set up: until users and permissions are as declared, only its admin is let in."
+BASIC = 'Basic realm="mlflow"'
+
+
+class Guard:
+    """WRAPPED is the application of MLflow, with its own authentication."""
+
+    def __init__(self, wrapped: Application, door: Door, guessing: Guessing, audit: Audit, prefix: str = "", assistant: bool = False):
+        self.wrapped, self.door, self.guessing, self.audit = wrapped, door, guessing, audit
+        self.prefix, self.assistant = prefix, assistant
+
+    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] != "http":
+            await self.wrapped(scope, receive, send)
+            return
+        request = Request.of(scope, self.prefix)
+        try:
+            request.check_head()
+            await self._check_login(scope, request)
+            if request.path == DOOR:
+                await self._answer(send, 200, await self._move_door(scope, request))
+                self.audit.note(request, 200)
+                return
+            if request.has_parameters:
+                body = await read(receive)
+                request.check_content(body)
+                receive = replay(body, receive)
+        except Refused as refused:
+            self.audit.note(request, refused.status)
+            await self._answer(send, refused.status, {"error_code": "REFUSED_BY_GUARD", "message": refused.sentence}, refused.headers)
+            return
+        await self._pass_on(scope, request, receive, send)
+
+    async def _check_login(self, scope: dict, request: Request) -> None:
+        """Refuse who may not try now, whom the door keeps out, and who may not use what upstream gives to everybody."""
+        login = request.login
+        if login and (seconds := self.guessing.wait(login, request.address)):
+            raise Refused(429, f"Too many wrong passwords: try again in {seconds} s.", retry_after=str(seconds))
+        if request.is_public:
+            return
+        if not self.door.lets_in(login[0] if login else "") and (login or request.is_server_info):
+            raise Refused(503, CLOSED, retry_after="10")
+        if request.is_assistant:
+            if not self.assistant:
+                raise Refused(403, "MLflow's Assistant is off on this server.")
+            if not await self._is_admin(scope, request):
+                raise Refused(403, "MLflow's Assistant is for admins only on this server.")
+        if request.is_server_info and not (login and await self._ask(scope, "/version") == 200):
+            raise Refused(401, "Log in to read about this server.", www_authenticate=BASIC)
+
+    async def _move_door(self, scope: dict, request: Request) -> dict:
+        if request.method == "POST":
+            if not await self._is_admin(scope, request):
+                raise Refused(403 if request.login else 401, "Only an admin opens the door.", www_authenticate=BASIC)
+            return {"open": True, "changed": self.door.open()}
+        if request.method != "GET":
+            raise Refused(405, "GET or POST.")
+        return {"open": self.door.is_open()}
+
+    async def _is_admin(self, scope: dict, request: Request) -> bool:
+        """Whether MLflow itself takes the login, and says that it is an admin's."""
+        if not request.login:
+            return False
+        answer = Answer()
+        await self._send_inside(scope, "/api/2.0/mlflow/users/get", f"username={quote(request.login[0])}", answer)
+        return answer.status == 200 and answer.json().get("user", {}).get("is_admin") is True
+
+    async def _ask(self, scope: dict, path: str) -> int:
+        answer = Answer()
+        await self._send_inside(scope, path, "", answer)
+        return answer.status
+
+    async def _send_inside(self, scope: dict, path: str, query: str, answer: Answer) -> None:
+        """A GET request of whoever sends this one, to the wrapped application alone."""
+        path = self.prefix + path
+        headers = [(key, value) for key, value in scope["headers"] if key.lower() in (b"authorization", b"host")]
+        inner = {**scope, "method": "GET", "path": path, "raw_path": path.encode(), "query_string": query.encode()}
+        inner |= {"headers": headers, "state": dict(scope.get("state") or {})}
+        await self.wrapped(inner, replay(b"", None), answer.send)
+
+    async def _pass_on(self, scope: dict, request: Request, receive: Callable, send: Callable) -> None:
+        began, status, login = self.guessing.clock(), 500, request.login
+
+        async def look(message: dict) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if login and status == 401:
+                    self.guessing.wrong(login, request.address)
+                    await self.guessing.pad(began)
+                elif login and 200 <= status < 300 and request.method != "OPTIONS" and not request.is_public:
+                    self.guessing.right(login)
+            await send(message)
+
+        try:
+            await self.wrapped(scope, receive, look)
+        finally:
+            self.audit.note(request, status)
+
+    @staticmethod
+    async def _answer(send: Callable, status: int, content: dict, headers: dict[str, str] | None = None) -> None:
+        body = json.dumps(content).encode()
+        given = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+        pairs = [(name.encode(), value.encode()) for name, value in given.items()]
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
+        await send({"type": "http.response.body", "body": body})
+
+
+class Answer:
+    """What the wrapped application answers to a request of the guard's own."""
+
+    def __init__(self) -> None:
+        self.status, self.body = 500, b""
+
+    async def send(self, message: dict) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    def json(self) -> dict:
+        try:
+            content = json.loads(self.body)
+        except ValueError:
+            return {}
+        return content if isinstance(content, dict) else {}
+
+
+async def read(receive: Callable) -> bytes:
+    chunks = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break  # The client has gone.
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    return b"".join(chunks)
+
+
+def replay(body: bytes, receive: Callable | None) -> Callable[[], Awaitable[dict]]:
+    """The receive function of a request whose body was read already; afterwards RECEIVE, which tells that the client has gone."""
+    sent = False
+
+    async def again() -> dict:
+        nonlocal sent
+        if not sent:
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        if receive:
+            return await receive()
+        # Nobody waits for the answer but the guard, which does not go away.
+        return await asyncio.get_running_loop().create_future()
+
+    return again

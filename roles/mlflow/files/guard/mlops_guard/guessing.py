@@ -1,0 +1,60 @@
+# Copyright: The mlops.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Passwords that are guessed: few tries for each user and address, and answers that do not tell which users there are."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+FAILURES = 10  # from one address for one user, until WINDOW has passed
+WINDOW = 60.0  # seconds
+REMEMBERED = 10_000  # pairs of user and address, and as many logins that were right
+# Seconds from request to answer of a login that is refused. MLflow hashes the password of users that there are (0.1 s), and not for others.
+SLOW = 0.5
+
+
+class Guessing:
+    """Failed logins of one worker, forgotten when it ends. CLOCK and SLEEP are for tests."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable] = asyncio.sleep):
+        self.clock, self._sleep = clock, sleep
+        self._key = secrets.token_bytes(32)
+        self._failures: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
+        self._right: OrderedDict[bytes, None] = OrderedDict()
+
+    def _digest(self, login: tuple[str, str]) -> bytes:
+        return hmac.digest(self._key, "\0".join(login).encode(), "sha256")
+
+    def wait(self, login: tuple[str, str], address: str) -> int:
+        """Seconds until this may be tried again, 0 for now. A login that was right before is never kept waiting."""
+        failures = self._failures.get((login[0], address), [])
+        if len(failures) < FAILURES or self._digest(login) in self._right:
+            return 0
+        left = failures[-FAILURES] + WINDOW - self.clock()
+        return int(left) + 1 if left > 0 else 0
+
+    def right(self, login: tuple[str, str]) -> None:
+        digest = self._digest(login)
+        self._right[digest] = None
+        self._right.move_to_end(digest)
+        if len(self._right) > REMEMBERED:
+            self._right.popitem(last=False)
+
+    def wrong(self, login: tuple[str, str], address: str) -> None:
+        key, now = (login[0], address), self.clock()
+        self._failures[key] = [when for when in self._failures.get(key, []) if now - when < WINDOW][-FAILURES + 1 :] + [now]
+        self._failures.move_to_end(key)
+        self._right.pop(self._digest(login), None)
+        if len(self._failures) > REMEMBERED:
+            self._failures.popitem(last=False)
+
+    async def pad(self, began: float) -> None:
+        """Wait until as much time has passed since BEGAN as any refused login takes."""
+        left = began + SLOW - self.clock()
+        if left > 0:
+            await self._sleep(left)

@@ -1,0 +1,149 @@
+"""Which requests the guard refuses, because MLflow would authorize one thing and carry out another."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from mlops_guard.request import Refused, Request
+
+JSON = (b"content-type", b"application/json")
+
+
+def request(path: str, method: str = "POST", headers: tuple = (JSON,), query: str = "", prefix: str = "") -> Request:
+    scope = {"method": method, "path": path, "headers": headers, "query_string": query.encode(), "client": ("192.0.2.1", 1)}
+    return Request.of(scope, prefix)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/2.0/mlflow/experiments/get",
+        "/ajax-api/3.0/mlflow/traces/search",
+        "/graphql",
+        "/api/3.0/mlflow/users/permissions/grant",
+    ],
+)
+def test_routes_with_parameters(path):
+    assert request(path).has_parameters
+    assert request("/ml" + path, prefix="/ml").has_parameters
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/traces",
+        "/gateway/chat/mlflow/invocations",
+        "/api/2.0/mlflow-artifacts/artifacts/1/x/model.bin",
+        "/ajax-api/2.0/mlflow/upload-artifact",
+        "/api/2.0/mlflow/users/create-ui",
+        "/",
+        "/static-files/main.js",
+    ],
+)
+def test_routes_whose_bodies_are_left_alone(path):
+    assert not request(path).has_parameters
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ('"{\\"experiment_id\\": \\"3\\"}"', "must be a JSON object"),
+        ("[1]", "must be a JSON object"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"experiment_id": "1", "experimentId": "3"}', "is given twice"),
+        ('{"experiment_id": "1", "experiment_id": "3"}', "is given twice"),
+        ('{"a": {"run_id": "1", "runId": "3"}}', "is given twice"),
+        *((json.dumps({"experiment_id": value}), "in its plain form") for value in ("03", " 3", "+3", "3 ", "０3", "3\n", "1_0", "-1", "3.0")),
+        ('{"experimentId": "03"}', "in its plain form"),
+        ('{"experiment_ids": ["1", "03"]}', "in its plain form"),
+        ('{"a": [{"experiment_id": "03"}]}', "in its plain form"),
+    ],
+)
+def test_a_body_with_two_meanings_is_refused(body, sentence):
+    with pytest.raises(Refused, match=sentence) as refused:
+        request("/api/2.0/mlflow/runs/search").check_content(body.encode())
+    assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_a_body_of_another_type_is_refused(kind):
+    headers = ((b"content-type", kind.encode()),) if kind else ()
+    with pytest.raises(Refused, match="must be JSON"):
+        request("/api/2.0/mlflow/registered-models/delete", "DELETE", headers).check_content(b'{"name": "victim"}')
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        " ",
+        "null",
+        "{}",
+        '{"experiment_id": "3", "experiment_ids": ["1", "20"], "run_id": "0123", "name": " 3"}',
+        '{"experiment_id": 3}',
+        '{"experiment_id": ""}',
+    ],
+)
+def test_what_clients_send_is_taken(body):
+    made = request("/api/2.0/mlflow/runs/create", headers=((b"Content-Type", b"application/json; charset=utf-8"),))
+    made.check_content(body.encode())
+
+
+def test_a_get_request_has_no_body():
+    with pytest.raises(Refused, match="has no body"):
+        request("/api/2.0/mlflow/experiments/get", "GET", query="experiment_id=1").check_content(b'{"experiment_id": "3"}')
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/2.0/mlflow/../mlflow/experiments/get", "/api//2.0/mlflow/runs/get", "/x/./y", "//api/2.0/mlflow/runs/get", "/a/%2e%2e/b", "/.."],
+)
+def test_a_path_with_dots_or_holes_is_refused(path):
+    with pytest.raises(Refused, match="The path has a segment"):
+        request(path, "GET").check_head()
+
+
+@pytest.mark.parametrize("path", ["/", "/api/2.0/mlflow-artifacts/artifacts/", "/a/...", "/a/b.c/..d", "/100%"])
+def test_other_paths_are_taken(path):
+    request(path, "GET").check_head()
+
+
+@pytest.mark.parametrize("query", ["experiment_id=03", "experiment_id=%2B3", "experiment_ids=1&experiment_ids=+3", "experiment_id=1&experiment_id=3"])
+def test_numbers_in_the_query(query):
+    with pytest.raises(Refused):
+        request("/api/2.0/mlflow/experiments/get", "GET", query=query).check_head()
+
+
+def test_lists_in_the_query_are_taken():
+    request("/api/2.0/mlflow/experiments/get", "GET", query="experiment_ids=1&experiment_ids=3&filter=a").check_head()
+
+
+def test_two_logins_or_a_second_way_in_are_refused():
+    twice = ((b"authorization", b"Basic YTpi"), (b"Authorization", b"Basic YTpj"))
+    with pytest.raises(Refused, match="two Authorization headers"):
+        request("/version", "GET", twice).check_head()
+    with pytest.raises(Refused, match="X-MLflow-Authorization"):
+        request("/version", "GET", ((b"X-MLflow-Authorization", b"Basic YTpi"),)).check_head()
+
+
+@pytest.mark.parametrize(
+    ("header", "login"),
+    [
+        (b"Basic YTpi", ("a", "b")),
+        (b"basic YTpiOmM=", ("a", "b:c")),
+        (b"Bearer YTpi", None),
+        (b"Basic YQ==", None),
+        (b"Basic \xff", None),
+        (b"", None),
+    ],
+)
+def test_logins(header, login):
+    assert request("/", "GET", ((b"authorization", header),)).login == login
+
+
+def test_the_resource_of_an_audit_line():
+    made = request("/api/2.0/mlflow/users/update-password", "PATCH", query="run_id=r1")
+    made.check_content(b'{"username": "bob", "password": "secret", "experimentId": "3", "tags": [1]}')
+    assert made.resource() == {"run_id": "r1", "username": "bob", "experiment_id": "3"}

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
 # Routes whose permission is looked up by what stands in the query or in a JSON body.
-JSON_ROUTE = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/|/graphql$")
+# One of upstream's has no slash before mlflow.
+JSON_ROUTE = re.compile(r"/(?:ajax-)?api/\d+\.\d+/?mlflow/|/graphql$")
 # Of those, the ones that take another body by design: a file, a form.
 OTHER_BODY = re.compile(r"/mlflow/(?:upload-artifact|users/create-ui)$")
 ASSISTANT = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/assistant(?:/|$)")

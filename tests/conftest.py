@@ -28,6 +28,7 @@ LONGEST_FIRST = (
     "test_fingerprints.py",
     "test_readme.py",
     "test_generations.py",
+    "test_guard_walk.py",
 )
 
 

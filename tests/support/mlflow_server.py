@@ -22,6 +22,7 @@ from timing import record
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("MLOPS_TEST_CACHE") or Path.home() / ".cache" / "mlops-stack-tests")
+GUARD = ROOT / "roles" / "mlflow" / "files" / "guard"
 ADMIN_PASSWORD = "correct-horse-battery"
 START_SECONDS = 240  # a generous limit for a busy machine; usually it takes about 8
 CHEAP_LOGINS = """import werkzeug.security
@@ -124,6 +125,8 @@ def start(
     database: str = "",
     auth_database: str = "",
     variables: Mapping[str, str] | None = None,
+    guard: bool = False,
+    default_permission: str = "READ",
 ) -> MlflowServer:
     """Start a server with its data in `folder`, and return at once; `.wait()` returns when it answers.
 
@@ -134,6 +137,8 @@ def start(
     :arg cache_seconds: how long each worker lets a login in without looking again (3.12 and newer).
     :arg cheap_logins: hash passwords with scrypt's smallest cost. A request holds 2 to 5 checks of 0.1 s each, which
         servers before 3.12 can't remember.
+    :arg guard: put the guard of the role in front of MLflow's application, without its door. It needs `auth`.
+    :arg default_permission: what users may do with what nobody has given them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -148,9 +153,16 @@ def start(
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         environment.pop(name, None)
     environment.update(variables or {})
+    imported = []
     if cheap_logins:
         (folder / "sitecustomize.py").write_text(CHEAP_LOGINS)
-        environment["PYTHONPATH"] = str(folder)
+        imported.append(str(folder))
+    if guard:
+        imported.append(str(GUARD))
+        environment["MLOPS_GUARD_ADMIN"] = "admin"
+        environment["MLOPS_GUARD_PREFIX"] = prefix
+    if imported:
+        environment["PYTHONPATH"] = os.pathsep.join(imported)
     command = [
         str(mlflow_venv(version, packages) / "bin" / "mlflow"),
         "server",
@@ -170,7 +182,7 @@ def start(
         ini = folder / "basic_auth.ini"
         ini.touch(mode=0o600)
         ini.write_text(
-            "[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
+            f"[mlflow]\ndefault_permission = {default_permission}\nadmin_username = admin\n"
             f"database_uri = {auth_database or f'sqlite:///{folder}/auth.db'}\n"
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
             f"auth_cache_ttl_seconds = {cache_seconds}\n"
@@ -179,7 +191,7 @@ def start(
         )
         environment["MLFLOW_AUTH_CONFIG_PATH"] = str(ini)
         environment["MLFLOW_AUTH_ADMIN_PASSWORD"] = ADMIN_PASSWORD
-        command += ["--app-name", "basic-auth"]
+        command += ["--app-name", "mlops-guard" if guard else "basic-auth"]
     log = folder / "server.log"
     with log.open("w") as output:
         # A session of its own, so that stop() also reaches the workers.

@@ -169,7 +169,7 @@ def test_no_secret_where_others_look(laptop):
     own = {
         "postgres": {"postgres_admin_password"},
         "minio": {"minio_root_password"},
-        "mlflow": {"mlflow_admin_password", "mlflow_secret_key", "minio_mlflow_secret_key"},
+        "mlflow": {"mlflow_secret_key", "minio_mlflow_secret_key"},
     }
     for service in SERVICES:
         inspected = docker("container", "inspect", f"mlops-stack-{service}")

@@ -18,12 +18,12 @@ PASSWORDS = {"admin": "right-for-admin", "bob": "right-for-bob"}
 class Server:
     """A guarded double of MLflow that knows two users, needs `cost` seconds for each login of them, and counts requests."""
 
-    def __init__(self, folder="", prefix="", assistant=False):
+    def __init__(self, folder="", prefix="", assistant=False, is_old=False):
         self.now, self.slept, self.asked, self.lines, self.cost, self.bodies = 0.0, [], [], [], 0.1, []
         guessing = Guessing(lambda: self.now, self._sleep)
         audit = Audit(self.lines.append, lambda: 0)
         self.guard = Guard(self._mlflow, Door(str(folder) if folder else "", "3.17.2", "admin"), guessing, audit, prefix, assistant)
-        self.prefix = prefix
+        self.prefix, self.is_old = prefix, is_old
 
     async def _sleep(self, seconds):
         self.slept.append(seconds)
@@ -41,8 +41,13 @@ class Server:
             status, content = 200, b"OK"
         elif not user or PASSWORDS.get(user) != password:
             status, content = 401, b"who are you?"
+        elif self.prefix and scope["path"].startswith("/api/") is not self.is_old:
+            status, content = 404, b""
         elif scope["path"].endswith("/users/get"):
             status, content = 200, json.dumps({"user": {"is_admin": user == "admin"}}).encode()
+        elif scope["path"].endswith("/runs/get"):
+            found = scope["query_string"] == b"run_id=r1"
+            status, content = (200, b'{"run": {"info": {"experiment_id": "3"}}}') if found else (404, b"{}")
         else:
             status, content = 200, b"{}"
         await send({"type": "http.response.start", "status": status, "headers": []})
@@ -106,6 +111,38 @@ def test_admins_may_use_the_assistant_where_it_is_on():
     assert server.ask(path, "admin", "wrong")[0] == 403
 
 
+@pytest.mark.parametrize(("prefix", "is_old"), [("", False), ("/ml", False), ("/ml", True)])
+def test_admins_alone_reach_what_upstream_once_gave_to_everybody(prefix, is_old):
+    server = Server(prefix=prefix, is_old=is_old)
+    path = "/ajax-api/2.0/mlflow/webhooks/w1"
+    if is_old:  # Its API is not below the prefix.
+        server.guard.prefix, path = prefix, "/api/2.0/mlflow/webhooks"
+        server.ask = lambda *words, ask=server.ask, **more: _without_prefix(server, ask, *words, **more)
+    assert [server.ask(path, user)[0] for user in ("", "bob", "admin")] == [401, 403, 200]
+    assert server.ask(path, "admin", "wrong")[0] == 403
+
+
+def _without_prefix(server, ask, *words, **more):
+    """A request to a path that is not below the prefix of the server."""
+    kept, server.prefix = server.prefix, ""
+    try:
+        return ask(*words, **more)
+    finally:
+        server.prefix = kept
+
+
+def test_traces_are_linked_to_runs_of_their_own_experiment():
+    server = Server()
+
+    def send(run, experiment, user="bob"):
+        headers = [(b"X-Mlflow-Run-Id", run), (b"X-Mlflow-Experiment-Id", experiment)]
+        return server.ask("/v1/traces", user, method="POST", headers=headers)[0]
+
+    assert send(b"r1", b"3") == 200
+    assert send(b"r1", b"1") == send(b"r2", b"3") == 403
+    assert send(b"r1", b"3", user="") == 401
+
+
 def test_server_info_wants_a_login():
     server = Server()
     path = "/api/3.0/mlflow/server-info"
@@ -160,6 +197,16 @@ def test_guessing_ends_after_some_tries():
     assert server.ask("/version", "bob", "a guess", address="192.0.2.2")[0] == 401
     server.now += WINDOW
     assert server.ask("/version", "bob", "a guess")[0] == 401
+
+
+@pytest.mark.parametrize("path", ["/api/3.0/mlflow/server-info", "/api/2.0/mlflow/webhooks", "/ajax-api/3.0/mlflow/assistant/config"])
+def test_guesses_count_where_the_guard_itself_asks_mlflow(path):
+    server = Server(assistant=True)
+    for _ in range(FAILURES):
+        began = server.now
+        assert server.ask(path, "admin", "a guess")[0] in (401, 403)
+        assert server.now - began == pytest.approx(SLOW)
+    assert server.ask(path, "admin", "a guess")[0] == 429
 
 
 def test_a_password_that_is_right_no_more_is_forgotten(monkeypatch):

@@ -55,6 +55,8 @@ def test_routes_whose_bodies_are_left_alone(path):
         ('{"experiment_id": "1", "experimentId": "3"}', "is given twice"),
         ('{"experiment_id": "1", "experiment_id": "3"}', "is given twice"),
         ('{"a": {"run_id": "1", "runId": "3"}}', "is given twice"),
+        ('{"run_id": "r1", "run_uuid": "r2"}', "two names of one run"),
+        ('{"run_uuid": "r1", "runId": "r2"}', "two names of one run"),
         *((json.dumps({"experiment_id": value}), "in its plain form") for value in ("03", " 3", "+3", "3 ", "０3", "3\n", "1_0", "-1", "3.0")),
         ('{"experimentId": "03"}', "in its plain form"),
         ('{"experiment_ids": ["1", "03"]}', "in its plain form"),
@@ -83,12 +85,27 @@ def test_a_body_of_another_type_is_refused(kind):
         "{}",
         '{"experiment_id": "3", "experiment_ids": ["1", "20"], "run_id": "0123", "name": " 3"}',
         '{"experiment_id": 3}',
+        '{"run_id": "r1", "run_uuid": "r1", "key": "a"}',
+        '{"assessment": {"feedback": {"value": {"experiment_id": "A-03", "user_id": 1, "userId": 2}}}}',
+        '{"trace": {"trace_info": {"traceMetadata": {"a_b": "1", "ab": "2"}}}}',
         '{"experiment_id": ""}',
     ],
 )
 def test_what_clients_send_is_taken(body):
     made = request("/api/2.0/mlflow/runs/create", headers=((b"Content-Type", b"application/json; charset=utf-8"),))
     made.check_content(body.encode())
+
+
+def test_variables_of_graphql_are_all_looked_at():
+    with pytest.raises(Refused, match="in its plain form"):
+        request("/graphql").check_content(b'{"query": "", "variables": {"value": {"experimentId": "03"}}}')
+
+
+def test_numbers_in_a_query_of_graphql():
+    body = b'{"query": "{ mlflowGetExperiment(input: {experimentId: \\"03\\"}) { experiment { name } } }"}'
+    with pytest.raises(Refused, match="in their plain form"):
+        request("/graphql").check_content(body)
+    request("/api/2.0/mlflow/runs/search").check_content(body)
 
 
 def test_a_get_request_has_no_body():
@@ -118,6 +135,51 @@ def test_numbers_in_the_query(query):
 
 def test_lists_in_the_query_are_taken():
     request("/api/2.0/mlflow/experiments/get", "GET", query="experiment_ids=1&experiment_ids=3&filter=a").check_head()
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["run_id=r1&run_uuid=r2", "run_uuid=r2&run_id=r1", "run_uuid=r1&runId=r2", "run_id=r1&run_id=r2&run_uuid=r1"],
+)
+@pytest.mark.parametrize("path", ["/ajax-api/2.0/mlflow/upload-artifact", "/get-artifact", "/api/2.0/mlflow/runs/get"])
+def test_a_query_with_two_runs_is_refused(path, query):
+    with pytest.raises(Refused, match="two names of one run"):
+        request(path, "GET", query=query).check_head()
+
+
+def test_runs_in_the_query_are_taken():
+    request("/api/2.0/mlflow/runs/get", "GET", query="run_id=r1&run_uuid=r1").check_head()
+    request("/ajax-api/2.0/mlflow/metrics/get-history-bulk", "GET", query="run_id=r1&run_id=r2").check_head()
+
+
+def test_head_is_for_pages_alone():
+    for path in ("/", "/version", "/health", "/static-files/main.js"):
+        request(path, "HEAD").check_head()
+    for path in ("/get-artifact", "/api/2.0/mlflow/experiments/get", "/api/2.0/mlflow-artifacts/artifacts/1/x"):
+        with pytest.raises(Refused, match="HEAD is not answered") as refused:
+            request(path, "HEAD").check_head()
+        assert refused.value.status == 405
+
+
+@pytest.mark.parametrize("value", [b"03", b" 3", b"+3", "\uff103".encode()])
+def test_the_experiment_of_traces_is_a_plain_number(value):
+    with pytest.raises(Refused, match="in its plain form"):
+        request("/v1/traces", headers=((b"x-mlflow-experiment-id", value),)).check_head()
+    request("/v1/traces", headers=((b"x-mlflow-experiment-id", b"3"),)).check_head()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/2.0/mlflow/webhooks", True),
+        ("/ajax-api/2.0/mlflow/webhooks/1/test", True),
+        ("/ajax-api/3.0/mlflow/demo/delete", True),
+        ("/ajax-api/3.0/mlflow/demo/generate", False),
+        ("/api/2.0/mlflow/webhooks-of-mine", False),
+    ],
+)
+def test_routes_for_admins(path, expected):
+    assert request(path).is_for_admins is expected
 
 
 def test_two_logins_or_a_second_way_in_are_refused():

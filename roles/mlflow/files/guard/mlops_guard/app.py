@@ -64,8 +64,15 @@ class Guard:
                 raise Refused(403, "MLflow's Assistant is off on this server.")
             if not await self._is_admin(scope, request):
                 raise Refused(403, "MLflow's Assistant is for admins only on this server.")
-        if request.is_server_info and not (login and await self._ask(scope, "/version") == 200):
+        if request.is_server_info and not (login and (await self._ask(scope, request, "/version")).status == 200):
             raise Refused(401, "Log in to read about this server.", www_authenticate=BASIC)
+        if request.is_for_admins and login and not await self._is_admin(scope, request):
+            raise Refused(403, "This is for admins only on this server.")
+        if login and (linked := request.run_of_traces):
+            run, experiment = linked
+            answer = await self._ask(scope, request, "/api/2.0/mlflow/runs/get", f"run_id={quote(run, safe='')}")
+            if answer.json().get("run", {}).get("info", {}).get("experiment_id") != experiment:
+                raise Refused(403, "Traces are linked to runs of their own experiment only.")
 
     async def _move_door(self, scope: dict, request: Request) -> dict:
         if request.method == "POST":
@@ -80,35 +87,43 @@ class Guard:
         """Whether MLflow itself takes the login, and says that it is an admin's."""
         if not request.login:
             return False
-        answer = Answer()
-        await self._send_inside(scope, "/api/2.0/mlflow/users/get", f"username={quote(request.login[0])}", answer)
+        query = f"username={quote(request.login[0], safe='')}"
+        answer = await self._ask(scope, request, "/api/2.0/mlflow/users/get", query)
         return answer.status == 200 and answer.json().get("user", {}).get("is_admin") is True
 
-    async def _ask(self, scope: dict, path: str) -> int:
-        answer = Answer()
-        await self._send_inside(scope, path, "", answer)
-        return answer.status
-
-    async def _send_inside(self, scope: dict, path: str, query: str, answer: Answer) -> None:
-        """A GET request of whoever sends this one, to the wrapped application alone."""
-        path = self.prefix + path
+    async def _ask(self, scope: dict, request: Request, path: str, query: str = "") -> Answer:
+        """What MLflow answers to a GET request of whoever sends this one. A wrong password counts as a guess here, too."""
+        began, answer = self.guessing.clock(), Answer()
         headers = [(key, value) for key, value in scope["headers"] if key.lower() in (b"authorization", b"host")]
-        inner = {**scope, "method": "GET", "path": path, "raw_path": path.encode(), "query_string": query.encode()}
-        inner |= {"headers": headers, "state": dict(scope.get("state") or {})}
-        await self.wrapped(inner, replay(b"", None), answer.send)
+        # Before 3.12 the API is not below the static prefix, where the rest is.
+        for place in dict.fromkeys((self.prefix + path, path)):
+            answer = Answer()
+            inner = {**scope, "method": "GET", "path": place, "raw_path": place.encode(), "query_string": query.encode()}
+            inner |= {"headers": headers, "state": dict(scope.get("state") or {})}
+            await self.wrapped(inner, replay(b"", None), answer.send)
+            if answer.status != 404:
+                break
+        await self._learn(request, answer.status, began)
+        return answer
+
+    async def _learn(self, request: Request, status: int, began: float) -> None:
+        """Remember whether the login of a request was right, where the answer tells."""
+        login = request.login
+        if login and status == 401:
+            self.guessing.wrong(login, request.address)
+            await self.guessing.pad(began)
+        elif login and 200 <= status < 300:
+            self.guessing.right(login)
 
     async def _pass_on(self, scope: dict, request: Request, receive: Callable, send: Callable) -> None:
-        began, status, login = self.guessing.clock(), 500, request.login
+        began, status = self.guessing.clock(), 500
 
         async def look(message: dict) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if login and status == 401:
-                    self.guessing.wrong(login, request.address)
-                    await self.guessing.pad(began)
-                elif login and 200 <= status < 300 and request.method != "OPTIONS" and not request.is_public:
-                    self.guessing.right(login)
+                if status == 401 or (request.method != "OPTIONS" and not request.is_public):
+                    await self._learn(request, status, began)
             await send(message)
 
         try:

@@ -10,17 +10,26 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
+from . import graphql
+
 # Routes whose permission is looked up by what stands in the query or in a JSON body.
 # One of upstream's has no slash before mlflow.
 JSON_ROUTE = re.compile(r"/(?:ajax-)?api/\d+\.\d+/?mlflow/|/graphql$")
 # Of those, the ones that take another body by design: a file, a form.
 OTHER_BODY = re.compile(r"/mlflow/(?:upload-artifact|users/create-ui)$")
 ASSISTANT = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/assistant(?:/|$)")
+# What upstream gives to everybody in older versions, and to admins alone in newer ones.
+FOR_ADMINS = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/(?:webhooks(?:/.*)?|demo/delete)$")
 SERVER_INFO = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/server-info$")
 PUBLIC = re.compile(r"/(?:health|static-files/.*|favicon\.ico)$")
 # Numbers that MLflow's store reads with int(), and its permissions compare as text.
 NUMBERS = {"experiment_id", "experiment_ids", "destination_experiment_id", "source_experiment_id"}
 NUMBER = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+# Two names of one field. Clients send both, with the same value.
+RUN = {"runid", "runuuid"}
+# Below these, people keep what they like, and MLflow looks nothing up.
+FREE = {"value", "metadata", "trace_metadata", "request_metadata", "tags", "params", "tools", "server_json", "connect_options"}
+EXPERIMENT_OF_TRACES, RUN_OF_TRACES = b"x-mlflow-experiment-id", b"x-mlflow-run-id"
 # What a line of the audit log names.
 NAMES = (
     "experiment_id", "run_id", "run_uuid", "name", "username", "role_id", "trace_id", "request_id", "model_id", "webhook_id",
@@ -37,15 +46,17 @@ class Refused(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object in which no field is named twice, be it in another spelling: experiment_id and experimentId are one."""
-    seen: set[str] = set()
-    for name, _ in pairs:
-        plain = name.replace("_", "").lower()
-        if plain in seen:
-            raise Refused(400, f"The field {name!r} is given twice.")
-        seen.add(plain)
-    return dict(pairs)
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+class Object(dict):
+    """A JSON object that knows which field is named TWICE in it, be it in another spelling: experiment_id and experimentId are one."""
+
+    def __init__(self, pairs: list[tuple[str, object]]):
+        super().__init__(pairs)
+        names = [_plain(name) for name, _ in pairs]
+        self.twice = next((name for place, (name, _) in enumerate(pairs) if names[place] in names[:place]), None)
 
 
 def snake_case(name: str) -> str:
@@ -92,6 +103,20 @@ class Request:
         return bool(ASSISTANT.search(self.path))
 
     @property
+    def is_for_admins(self) -> bool:
+        return bool(FOR_ADMINS.search(self.path))
+
+    @property
+    def is_graphql(self) -> bool:
+        return self.path.endswith("/graphql")
+
+    @property
+    def run_of_traces(self) -> tuple[str, str] | None:
+        """(run, experiment) where traces come by OpenTelemetry, and are to be linked to a run."""
+        run = self.header(RUN_OF_TRACES)
+        return (run, self.header(EXPERIMENT_OF_TRACES)) if run and self.path.endswith("/v1/traces") else None
+
+    @property
     def is_server_info(self) -> bool:
         return bool(SERVER_INFO.search(self.path))
 
@@ -115,6 +140,8 @@ class Request:
 
     def check_head(self) -> None:
         """Refuse what is ambiguous already without the body."""
+        if self.method == "HEAD" and not self.is_public and self.path not in ("/", "/version"):
+            raise Refused(405, "HEAD is not answered here: use GET.", allow="GET")
         names = [key.lower() for key, _ in self.headers]
         if names.count(b"authorization") > 1:
             raise Refused(400, "The request has two Authorization headers.")
@@ -124,6 +151,8 @@ class Request:
             segments = path.split("/")[1:]
             if any(part in (".", "..") for part in segments) or "" in segments[:-1]:
                 raise Refused(400, "The path has a segment that is empty, '.' or '..'.")
+        check_number("experiment_id", self.header(EXPERIMENT_OF_TRACES))
+        check_run(self.query)
         if not self.has_parameters:
             return
         names_in_query = [name for name, _ in self.query]
@@ -142,15 +171,25 @@ class Request:
         if self.header(b"content-type").partition(";")[0].strip().lower() != "application/json":
             raise Refused(400, "The body must be JSON, with Content-Type: application/json.")
         try:
-            content = json.loads(body, object_pairs_hook=_unique)
+            content = json.loads(body, object_pairs_hook=Object)
         except (ValueError, RecursionError):
             raise Refused(400, "The body is not JSON.") from None
         if content is None:
             return
         if not isinstance(content, dict):
             raise Refused(400, "The body must be a JSON object.")
-        check_numbers(content)
+        check_fields(content, free=set() if self.is_graphql else FREE)
+        if self.is_graphql and not graphql.is_plain(str(content.get("query") or "")):
+            raise Refused(400, "Give experiments to GraphQL as variables, or as numbers in their plain form.")
         self.content = {snake_case(name): value for name, value in content.items()}
+
+
+def check_run(pairs: list[tuple[str, object]]) -> None:
+    """MLflow looks up the permission of one of these, and goes on with the other."""
+    runs = [value for name, value in pairs if _plain(name) in RUN]
+    names = {_plain(name) for name, _ in pairs} & RUN
+    if len(names) > 1 and any(value != runs[0] for value in runs):
+        raise Refused(400, "run_id and run_uuid are two names of one run, but differ here.")
 
 
 def check_number(name: str, value: object) -> None:
@@ -162,11 +201,16 @@ def check_number(name: str, value: object) -> None:
             raise Refused(400, f"{name} must be a number in its plain form.")
 
 
-def check_numbers(content: object) -> None:
-    if isinstance(content, dict):
+def check_fields(content: object, free: set[str]) -> None:
+    """Refuse fields that could be read in two ways, but not below those of FREE."""
+    if isinstance(content, Object):
+        if content.twice is not None:
+            raise Refused(400, f"The field {content.twice!r} is given twice.")
+        check_run(list(content.items()))
         for name, value in content.items():
             check_number(name, value)
-            check_numbers(value)
+            if snake_case(name) not in free:
+                check_fields(value, free)
     elif isinstance(content, list):
         for value in content:
-            check_numbers(value)
+            check_fields(value, free)

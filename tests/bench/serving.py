@@ -1,4 +1,5 @@
-"""How much tracking work a server does: ours, the settings that people run today, and ours without authentication.
+"""How much tracking work a server does: ours, without its guard, the settings that people run today, and ours without
+authentication. And what the guard costs: processor time for each request, beside the same server without it.
 
 .venv-test/bin/python tests/bench/serving.py [--rounds 5] [--seconds 15] [--ours '{"workers": 4}']
 
@@ -44,7 +45,13 @@ VARIABLES = {
     "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "5",
     "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "1800",
 }
-OURS, TODAY, OPEN = "mlops.stack", "MLflow 3.4.0, basic-auth, 1 worker, SQLite", "mlops.stack, no authentication"
+OURS, BARE, TODAY, OPEN = SERVERS = (
+    "mlops.stack",
+    "mlops.stack, no guard",
+    "MLflow 3.4.0, basic-auth, 1 worker, SQLite",
+    "mlops.stack, no authentication",
+)
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -60,6 +67,17 @@ class Settings:
     database: str = ""
     auth_database: str = ""
     auth: bool = True
+    guard: bool = True
+
+
+def cpu(server: MlflowServer) -> float:
+    """Seconds of processor time of all its processes, which are one session."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:13])) if int(fields[3]) == server.process.pid else 0
+    return ticks / TICKS
 
 
 def new_session(server: MlflowServer, user: str) -> requests.Session:
@@ -85,24 +103,27 @@ def prepare(server: MlflowServer) -> list[str]:
 
 
 def client(server: MlflowServer, number: int, experiment: str, begin: float, seconds: float, results) -> None:
-    """Work from BEGIN on for so many seconds; tell how many requests were answered, and when the last one was."""
+    """Work from BEGIN on for so many seconds; tell how many requests a second were answered, and how many in all."""
     try:
+        before = 0
         with new_session(server, f"bench{number}") as session:
             while True:
                 log_run(session, server, experiment)
+                before += REQUESTS
                 if time.monotonic() > begin:
                     break
             done, first = 0, time.monotonic()
             while time.monotonic() < begin + seconds or not done:
                 log_run(session, server, experiment)
                 done += REQUESTS
-            results.put((done / (time.monotonic() - first), ""))
+            results.put((done / (time.monotonic() - first), before + done, ""))
     except Exception as error:  # A process can't raise into another one; measure() does.
-        results.put((0.0, f"{type(error).__name__}: {error}"))
+        results.put((0.0, 0, f"{type(error).__name__}: {error}"))
 
 
-def throughput(server: MlflowServer, experiments: list[str], clients: int, seconds: float) -> float:
-    """Requests per second that so many clients get answered together."""
+def throughput(server: MlflowServer, experiments: list[str], clients: int, seconds: float) -> tuple[float, float]:
+    """Requests per second that so many clients get answered together, and milliseconds of processor time of each."""
+    used = cpu(server)
     context = multiprocessing.get_context("fork")
     results, begin = context.SimpleQueue(), time.monotonic() + WARM_UP
     processes = [
@@ -114,20 +135,23 @@ def throughput(server: MlflowServer, experiments: list[str], clients: int, secon
     answers = [results.get() for _process in processes]
     for process in processes:
         process.join(PATIENCE)
-    errors = [error for _rate, error in answers if error]
+    used = cpu(server) - used
+    errors = [error for _rate, _count, error in answers if error]
     if errors:
         raise RuntimeError(f"{server.url} (MLflow {server.version}): {errors[0]}")
-    return sum(rate for rate, _error in answers)
+    return sum(rate for rate, _count, _error in answers), 1000 * used / sum(count for _rate, count, _error in answers)
 
 
 def begin_all(folder: Path, ours: Settings, uris: dict[str, str]) -> dict[str, MlflowServer]:
-    """The three servers, started one after the other; of several workers, those that come later find their databases made."""
-    plain = Settings(**{**vars(ours), "auth": False, "database": uris.get("plain", ""), "auth_database": ""})
-    mine = Settings(**{**vars(ours), "database": uris.get("mlflow", ""), "auth_database": uris.get("mlflow_auth", "")})
-    today = Settings(version="3.4.0", workers=1, packages=[], variables={})
+    """The servers, started one after the other; of several workers, those that come later find their databases made."""
+    given = vars(ours)
+    mine = Settings(**{**given, "database": uris.get("mlflow", ""), "auth_database": uris.get("mlflow_auth", "")})
+    bare = Settings(**{**given, "database": uris.get("bare", ""), "auth_database": uris.get("bare_auth", ""), "guard": False})
+    today = Settings(version="3.4.0", workers=1, packages=[], variables={}, guard=False)
+    plain = Settings(**{**given, "auth": False, "guard": False, "database": uris.get("plain", ""), "auth_database": ""})
     servers: dict[str, MlflowServer] = {}
     try:
-        for number, (name, settings) in enumerate([(OURS, mine), (TODAY, today), (OPEN, plain)]):
+        for number, (name, settings) in enumerate(zip(SERVERS, (mine, bare, today, plain), strict=True)):
             home = folder / str(number)
             if settings.workers > 1:
                 first = start(home, **{**vars(settings), "workers": 1})
@@ -145,14 +169,12 @@ def begin_all(folder: Path, ours: Settings, uris: dict[str, str]) -> dict[str, M
 
 
 def measure(rounds: int, seconds: float, ours: Settings) -> tuple[dict, str]:
-    """Figures of each server and number of clients; and what ours kept its data in."""
-    figures: dict[tuple[int, str], list[float]] = {
-        (count, name): [] for count in CLIENTS for name in (OURS, TODAY, OPEN)
-    }
+    """Figures of each server and number of clients, as throughput() returns them; and what ours kept its data in."""
+    figures: dict[tuple[int, str], list[tuple[float, float]]] = {(count, name): [] for count in CLIENTS for name in SERVERS}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-")))
         found = programs()
-        uris = stack.enter_context(postgres(["mlflow", "mlflow_auth", "plain"])) if found else {}
+        uris = stack.enter_context(postgres(["mlflow", "mlflow_auth", "bare", "bare_auth", "plain"])) if found else {}
         servers = begin_all(folder, ours, uris)
         for server in servers.values():
             stack.callback(server.stop)
@@ -162,24 +184,30 @@ def measure(rounds: int, seconds: float, ours: Settings) -> tuple[dict, str]:
             for count in CLIENTS:
                 # Nobody is always the first.
                 for name in names[number % len(names) :] + names[: number % len(names)]:
-                    rate = throughput(servers[name], experiments[name], count, seconds)
-                    figures[count, name].append(rate)
-                    print(f"round {number + 1}, {count} clients, {name}: {rate:.1f} requests/s", file=sys.stderr)
+                    rate, cost = throughput(servers[name], experiments[name], count, seconds)
+                    figures[count, name].append((rate, cost))
+                    found_out = f"{rate:.1f} requests/s, {cost:.2f} ms of CPU each"
+                    print(f"round {number + 1}, {count} clients, {name}: {found_out}", file=sys.stderr)
     return figures, f"PostgreSQL {found.parent.name}" if found else "SQLite, since there is no PostgreSQL here"
+
+
+def ratios(values: list[float], others: list[float]) -> list[float]:
+    return [value / other for value, other in zip(values, others, strict=True)]
 
 
 def table(figures: dict) -> list[tuple[str, list[float], str]]:
     """Rows: name, figures, unit and goal."""
     rows = []
     for count, goal in zip(CLIENTS, (80, 90), strict=True):
-        ours, today, plain = (figures[count, name] for name in (OURS, TODAY, OPEN))
+        rates, costs = ({name: [both[which] for both in figures[count, name]] for name in SERVERS} for which in (0, 1))
         rows.append((f"{count} client{'s' if count > 1 else ''}:", [], ""))
-        rows += [(f"  {name}", figures[count, name], "requests/s") for name in (OURS, TODAY, OPEN)]
-        rows.append(
-            ("  ours, of today's", [mine / old for mine, old in zip(ours, today, strict=True)], "x, at least 10")
-        )
-        share = [100 * mine / other for mine, other in zip(ours, plain, strict=True)]
+        rows += [(f"  {name}", rates[name], "requests/s") for name in SERVERS]
+        rows += [(f"  {name}", costs[name], "ms of CPU for a request") for name in (OURS, BARE)]
+        rows.append(("  ours, of today's", ratios(rates[OURS], rates[TODAY]), "x, at least 10"))
+        share = [100 * each for each in ratios(rates[OURS], rates[OPEN])]
         rows.append(("  ours, of that without authentication", share, f"%, at least {goal}"))
+        guard = [100 * (each - 1) for each in ratios(costs[OURS], costs[BARE])]
+        rows.append(("  the guard: CPU for a request, more", guard, "%, at most 3"))
     return rows
 
 

@@ -86,6 +86,7 @@ POINTS = [
     at(UPGRADE, "mlflow_database: between the two databases", "start", r"db upgrade .*/auth\.db"),
     at(UPGRADE, "mlflow_database: while the users are upgraded", "start", r"db upgrade .*/auth\.db", delay=2),
     at(UPGRADE, "mlflow_database: users upgraded, before the swap", "rename", r"/auth\.db$"),
+    at(UPGRADE, "mlflow_experiment: started, before users and permissions", "request", r"experiments/"),
     at(VIRGIN, "mlflow_experiment: between two experiments", "request", r"experiments/create", nth=2),
     at(VIRGIN, "mlflow_registered_model: before a model", "request", r"registered-models/create"),
     at(VIRGIN, "mlflow_access: between two users", "request", r"users/create", nth=2),
@@ -106,6 +107,9 @@ CHOSEN = [
     "reinstall: virtualenv: while packages are installed",
     "upgrade: mlflow_database: upgraded, before the swap",
 ]
+
+# While it is upgraded, and the server runs already.
+BEFORE_ACCESS = "upgrade: mlflow_experiment: started, before users and permissions"
 
 # How long a run takes in each state, about; the times that are drawn lie within.
 SECONDS = {REINSTALL: 26, ENVIRONMENT: 24, SETTING: 24, ACCESS: 10, UPGRADE: 34, VIRGIN: 26, TEARDOWN: 7}
@@ -134,5 +138,10 @@ def select(count: int, seed: int) -> list[Point]:
     return sorted(chosen, key=lambda point: list(SECONDS).index(point.state))
 
 
+def named(name: str) -> Point:
+    (found,) = (point for point in POINTS if point.name == name)
+    return found
+
+
 def chosen() -> list[Point]:
-    return [point for name in CHOSEN for point in POINTS if point.name == name]
+    return [named(name) for name in CHOSEN]

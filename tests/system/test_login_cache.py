@@ -18,6 +18,7 @@ import pytest
 
 from support import mlflow_server
 from support.generations import OTHER, PASSWORD, Generation, done
+from support.guard_walk.client import Client
 
 # The first version that has the cache, and the newest.
 VERSIONS = ("3.12.0", "3.17.2")
@@ -59,7 +60,8 @@ def _session(path: Path) -> int | None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_caches_are_not_believed(version, tmp_path):
-    start = partial(mlflow_server.start, tmp_path, version=version, cache_seconds=60, cheap_logins=True)
+    more = {"guard": True, "variables": {"MLOPS_GUARD_STATE": str(tmp_path / "guard")}} if version == VERSIONS[-1] else {}
+    start = partial(mlflow_server.start, tmp_path, version=version, cache_seconds=60, cheap_logins=True, **more)
     # Two workers that both find empty databases get in each other's way while they create the tables.
     start(workers=1).wait().stop()
     server = start(workers=2)
@@ -67,11 +69,28 @@ def test_the_caches_are_not_believed(version, tmp_path):
         g = Generation(server.wait())
         both = Workers(server)
         try:
+            if more:
+                look_at_the_door(g, partial(both.only, 0), partial(both.only, 1))
             look(g, partial(both.only, 0), partial(both.only, 1))
         finally:
             both.release()
     finally:
         server.stop()
+
+
+def look_at_the_door(g: Generation, one: Callable, other: Callable) -> None:
+    """What one worker is told by the admin, the other one knows as well."""
+    admin, bob = (Client(g.server.port, login) for login in (("admin", g.server.password), ("bob", PASSWORD)))
+    user = "/api/2.0/mlflow/users/get?username=bob"
+    with one():
+        g.ok("POST", "2.0/mlflow/users/create", username="bob", password=PASSWORD)
+        assert (bob.ask("GET", user).status, admin.ask("GET", user).status) == (503, 200)
+        admin.close()
+    with other():
+        assert admin.ask("POST", "/mlops-stack/guard/door").json() == {"open": True, "changed": True}
+        bob.close()
+    with one():
+        assert bob.ask("GET", user).status == 200
 
 
 def look(g: Generation, one: Callable, other: Callable) -> None:

@@ -1,4 +1,4 @@
-"""Servers under --static-prefix: up to 3.11 the API is not under it, from 3.12 on it is."""
+"""Servers under --static-prefix, behind the guard: up to 3.11 the API is not under it, from 3.12 on it is."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import pytest
 
 from support import mlflow_server
 from support.generations import OTHER, PASSWORD, Generation, done
+from support.guard_walk.client import Client
 
 
 @pytest.mark.parametrize("version", ["3.10.0", "3.12.0"])
 def test_the_modules_find_the_api(version, tmp_path):
-    server = mlflow_server.start(tmp_path, version=version, prefix="/team/ml", cheap_logins=True)
+    server = mlflow_server.start(tmp_path, version=version, prefix="/team/ml", guard=True, cheap_logins=True)
     try:
         g = Generation(server.wait())
         assert done(g.matrix("mlflow_experiment", name="churn")) == ["create"]
@@ -18,6 +19,10 @@ def test_the_modules_find_the_api(version, tmp_path):
         assert done(g.matrix("mlflow_user", name="zoe", password=OTHER)) == ["update_password"]
         wanted = {"user": "zoe", "resource_type": "experiment", "resource": "churn", "permission": "EDIT"}
         assert done(g.matrix("mlflow_permission", **wanted)) == ["grant"]
+        zoe = Client(server.port, ("zoe", OTHER))
+        for path in ("/ajax-api/3.0/mlflow/assistant/config", "/team/ml/ajax-api/3.0/mlflow/assistant/config"):
+            refused = zoe.ask("GET", path)
+            assert (refused.status, refused.json()["error_code"]) == (403, "REFUSED_BY_GUARD"), path
         assert done(g.matrix("mlflow_user", name="zoe", state="absent")) == ["delete_user"]
     finally:
         server.stop()

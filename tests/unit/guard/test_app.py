@@ -22,7 +22,7 @@ class Server:
         self.now, self.slept, self.asked, self.lines, self.cost, self.bodies = 0.0, [], [], [], 0.1, []
         guessing = Guessing(lambda: self.now, self._sleep)
         audit = Audit(self.lines.append, lambda: 0)
-        self.guard = Guard(self._mlflow, Door(str(folder) if folder else "", "3.17.2", "admin"), guessing, audit, prefix, assistant)
+        self.guard = Guard(self._mlflow, Door(str(folder) if folder else "", "3.17.2", "sqlite:///auth.db", "admin"), guessing, audit, prefix, assistant)
         self.prefix, self.is_old = prefix, is_old
 
     async def _sleep(self, seconds):
@@ -164,9 +164,10 @@ def test_the_door_lets_the_admin_in_alone(tmp_path):
     assert server.ask(EXPERIMENTS, "bob")[0] == 503
     assert json.loads(server.ask(DOOR, "admin", method="POST")[1]) == {"open": True, "changed": True}
     assert json.loads(server.ask(DOOR, "admin", method="POST")[1]) == {"open": True, "changed": False}
-    # The other worker, and a start of the same version, find it open; another version does not.
+    # The other worker, and a start of the same version, find it open; those of another version or database do not.
     assert other.ask(EXPERIMENTS, "bob")[0] == 200
-    assert Door(str(tmp_path), "3.17.2", "admin").is_open() and not Door(str(tmp_path), "3.18.0", "admin").is_open()
+    for version, database, is_open in (("3.17.2", "auth", True), ("3.18.0", "auth", False), ("3.17.2", "another", False)):
+        assert Door(str(tmp_path), version, f"sqlite:///{database}.db", "admin").is_open() is is_open
     assert server.ask(DOOR, "bob", method="POST")[0] == 403 and server.ask(DOOR, method="DELETE")[0] == 405
 
 

@@ -13,6 +13,7 @@ Environment variables, all set by the role:
     MLOPS_GUARD_APP        the wrapped application, `module:factory`; mlflow.server.auth:create_app when not given
     MLOPS_GUARD_ADMIN      the name of the admin who is let in while the door is closed
     MLOPS_GUARD_STATE      the folder where it is kept that the door is open; no door when not given
+    MLOPS_GUARD_DATABASE   the address of the users' database, without a password: another one has a door of its own
     MLOPS_GUARD_ASSISTANT  1: admins may use MLflow's Assistant; nobody else ever may
     MLOPS_GUARD_PREFIX     the static prefix of the server
 """
@@ -33,10 +34,14 @@ def create_app() -> Guard:
     module, name = os.environ.get("MLOPS_GUARD_APP", "mlflow.server.auth:create_app").rsplit(":", 1)
     wrapped = getattr(importlib.import_module(module), name)
     mlflow_version = importlib.import_module("mlflow.version").VERSION
-    state = os.environ.get("MLOPS_GUARD_STATE", "")
     return Guard(
         wrapped() if name.startswith("create_") else wrapped,
-        door=Door(state, mlflow_version, os.environ.get("MLOPS_GUARD_ADMIN", "admin")),
+        door=Door(
+            os.environ.get("MLOPS_GUARD_STATE", ""),
+            mlflow_version,
+            os.environ.get("MLOPS_GUARD_DATABASE", ""),
+            os.environ.get("MLOPS_GUARD_ADMIN", "admin"),
+        ),
         guessing=Guessing(),
         audit=Audit(),
         prefix=os.environ.get("MLOPS_GUARD_PREFIX", ""),

@@ -198,8 +198,8 @@ class Harness:
         self.is_sound = True
 
     def check_again(self) -> None:
-        again: Result = self.at.deploy(**self.settings).ok()
-        must(again.changed == 0, f"The second run changed something:\n{again.out}")
+        self.again: Result = self.at.deploy(**self.settings).ok()
+        must(self.again.changed == 0, f"The second run changed something:\n{self.again.out}")
 
     def check_processes(self) -> None:
         """One supervisord, one server below it."""

@@ -212,7 +212,7 @@ def supervisor_files(definition: dict, run_as_root: bool = False, account: str |
     """
     process, directory, name = definition["process"], definition["directory"], definition["name"]
     base = os.path.dirname(directory)
-    home, temporary, header = f"{base}/supervisor", f"{directory}/tmp", HEADER.format(name=name)
+    home, temporary, header = f"{base}/supervisor", os.path.join(directory, "tmp"), HEADER.format(name=name)
     state = process["state_dirs"][0]
     run = RUN_SCRIPT.format(
         header=header,

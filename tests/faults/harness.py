@@ -234,7 +234,11 @@ class Harness:
         for folder in (self.at.base, self.at.data, self.at.secrets):
             for path, folders, names in os.walk(folder):
                 inside = Path(path)
-                if inside.name in ("backups", "artifacts", "tmp") or inside.parent.name == "venvs" or inside.name == "venv":
+                if (
+                    inside.name in ("backups", "artifacts", "tmp")
+                    or inside.parent.name == "venvs"
+                    or inside.name == "venv"
+                ):
                     folders.clear()
                     continue
                 found |= {str((inside / name).relative_to(self.at.home)) for name in folders + names}

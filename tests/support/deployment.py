@@ -72,7 +72,13 @@ class Deployment:
         self.env.update(HOME=str(home), UV_CACHE_DIR=cache, ANSIBLE_NOCOLOR="1", **record.environment())
 
     def variables(self, **more) -> dict:
-        return {"mlflow_port": self.port, "stack_base_dir": str(self.base), "stack_data_dir": str(self.data), **self.settings, **more}
+        return {
+            "mlflow_port": self.port,
+            "stack_base_dir": str(self.base),
+            "stack_data_dir": str(self.data),
+            **self.settings,
+            **more,
+        }
 
     def play(self, playbook: str, *arguments: str, **variables) -> Result:
         command = [str(ROOT / ".venv/bin/ansible-playbook"), playbook, "-i", str(self.inventory), *arguments]

@@ -208,13 +208,20 @@ def test_a_service_of_roots_gets_an_account(harness, deployed):
         process = Path(f"/proc/{pid}")
         assert (process.owner(), process.group()) == (name, name)
         environment = (process / "environ").read_text()
-        assert f"HOME={deployed.base}/mlflow/home\0" in environment and f"TMPDIR={deployed.base}/mlflow/tmp\0" in environment
+        assert (
+            f"HOME={deployed.base}/mlflow/home\0" in environment
+            and f"TMPDIR={deployed.base}/mlflow/tmp\0" in environment
+        )
         assert deployed.secret("mlflow_admin_password") not in environment
     home = deployed.base / "mlflow/home"
     assert [str(path.relative_to(home)) for path in home.rglob("*")] == [".mlflow", ".mlflow/assistant"]
     for folder in (home, home / ".mlflow", deployed.base, deployed.base / "mlflow", deployed.home):
         assert "Permission denied" in as_account(name, "touch", folder / "planted").stderr
-    for path in (*deployed.secrets.iterdir(), deployed.base / "supervisor/supervisord.conf", deployed.base / "mlflow/log/mlflow.log"):
+    for path in (
+        *deployed.secrets.iterdir(),
+        deployed.base / "supervisor/supervisord.conf",
+        deployed.base / "mlflow/log/mlflow.log",
+    ):
         assert "Permission denied" in as_account(name, "cat", path).stderr
     assert as_account(name, "touch", data / "own", deployed.base / "mlflow/tmp/own").returncode == 0
     (data / "own").unlink()

@@ -206,12 +206,18 @@ def test_a_service_begins_with_no_temporary_files_and_keeps_those_of_others():
         definition["process"]["command"] = ["/bin/sh", "-c", 'printf "%s" "$TMPDIR"', "end"]
         definition["environment"]["TMPDIR"] = str(folder / "scratch")
         rendered = supervisor_files(definition)
-        for entry in [*rendered["directories"], {"path": folder / "scratch"}, {"path": folder / "base/mlflow/tmp/left"}]:
+        for entry in [
+            *rendered["directories"],
+            {"path": folder / "scratch"},
+            {"path": folder / "base/mlflow/tmp/left"},
+        ]:
             Path(entry["path"]).mkdir(parents=True, exist_ok=True)
         for path, text in contents(rendered).items():
             Path(path).write_text(text, encoding="utf-8")
         (folder / "scratch/kept").touch()
-        run = subprocess.run(["/bin/sh", folder / "base/mlflow/run"], capture_output=True, text=True, check=True, env={})
+        run = subprocess.run(
+            ["/bin/sh", folder / "base/mlflow/run"], capture_output=True, text=True, check=True, env={}
+        )
         assert run.stdout == f"{folder}/scratch"
         assert (folder / "scratch/kept").exists() and list((folder / "base/mlflow/tmp").iterdir()) == []
 

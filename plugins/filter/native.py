@@ -56,10 +56,13 @@ WantedBy=multi-user.target
 RUN_SCRIPT = """\
 #!/bin/sh
 {header}set -a
+{account}TMPDIR={temporary}
 . {directory}/environment
 . {directory}/secrets
 set +a
 umask 077
+# What a server that was killed left there.
+rm -rf {temporary}/*
 cd {working_directory} || exit 1
 exec {command}
 """
@@ -67,7 +70,7 @@ exec {command}
 PROGRAM = """\
 {header}[program:{name}]
 command=/bin/sh {directory}/run
-autorestart=true
+{user}autorestart=true
 startsecs=3
 startretries=5
 stopwaitsecs=30
@@ -153,14 +156,16 @@ def own_directories(definition: dict, mode: str) -> list:
     return [{"path": path, "mode": mode} for path in sorted(found)]
 
 
-def _environment_files(definition: dict) -> list:
+def _environment_files(definition: dict, owner: str | None = None) -> list:
+    """OWNER: who reads them, where that is not whoever deploys."""
     header, directory = HEADER.format(name=definition["name"]), definition["directory"]
     # By its name a process is recognised as ours, even when what started it is gone.
     plain = header + to_env_file({**definition.get("environment", {}), "MLOPS_STACK_SERVICE": definition["name"]})
     secret = header + to_env_file(definition.get("secret_environment", {}))
+    read_by = {"owner": owner} if owner else {}
     return [
-        {"path": f"{directory}/environment", "content": plain, "mode": "0600"},
-        {"path": f"{directory}/secrets", "secret_content": secret, "mode": "0600"},
+        {"path": f"{directory}/environment", "content": plain, "mode": "0600", **read_by},
+        {"path": f"{directory}/secrets", "secret_content": secret, "mode": "0600", **read_by},
     ]
 
 
@@ -180,8 +185,8 @@ def systemd_files(definition: dict) -> dict:
         command=" ".join(_unit_word(word) for word in process["command"]),
     )
     path = f"/etc/systemd/system/mlops-stack-{definition['name']}.service"
-    # Not 0750: where new accounts get the shared group `users`, everybody is in it.
-    state = [{"path": path, "mode": "0700", "owner": process["user"]} for path in process["state_dirs"]]
+    # Not 0750: where new accounts get the shared group `users`, everybody is in it. Whose they are is native_service's matter.
+    state = [{"path": path, "mode": "0700"} for path in process["state_dirs"]]
     return {
         "directories": [
             {"path": os.path.dirname(directory), "mode": "0755"},
@@ -200,27 +205,48 @@ def systemd_files(definition: dict) -> dict:
     }
 
 
-def supervisor_files(definition: dict, run_as_root: bool = False) -> dict:
-    """Folders and files of a service under the supervisord of the connecting user."""
+def supervisor_files(definition: dict, run_as_root: bool = False, account: str | None = None) -> dict:
+    """Folders and files of a service under the supervisord of the connecting user.
+
+    :arg account: that the service runs as, where the connecting user is root; None for the connecting user.
+    """
     process, directory, name = definition["process"], definition["directory"], definition["name"]
     base = os.path.dirname(directory)
-    home, header = f"{base}/supervisor", HEADER.format(name=name)
+    home, temporary, header = f"{base}/supervisor", os.path.join(directory, "tmp"), HEADER.format(name=name)
+    state = process["state_dirs"][0]
     run = RUN_SCRIPT.format(
         header=header,
+        # supervisord leaves those of root.
+        account=f"HOME={shlex.quote(state)} USER={account} LOGNAME={account}\n" if account else "",
         directory=shlex.quote(directory),
-        working_directory=shlex.quote(process["state_dirs"][0]),
+        temporary=shlex.quote(temporary),
+        working_directory=shlex.quote(state),
         command=" ".join(shlex.quote(word) for word in process["command"]),
     )
-    program = PROGRAM.format(header=header.replace("#", ";", 1), name=name, directory=directory.replace("%", "%%"))
+    program = PROGRAM.format(
+        header=header.replace("#", ";", 1),
+        name=name,
+        directory=directory.replace("%", "%%"),
+        user=f"user={account}\n" if account else "",
+    )
     supervisord = SUPERVISORD.format(home=home.replace("%", "%%"), user="user=root\n" if run_as_root else "")
     program_path = f"{home}/conf.d/{name}.conf"
-    folders = [base, directory, f"{directory}/log", home, f"{home}/conf.d", *process["state_dirs"]]
+    # What one service of root's runs as says nothing of the others, which share some folders with it.
+    mode, owner = ("0755", account or "root") if run_as_root else ("0700", None)
+    private = {"mode": "0700", **({"owner": owner} if owner else {})}
     return {
-        "directories": [{"path": path, "mode": "0700"} for path in folders] + own_directories(definition, "0700"),
+        "directories": [
+            {"path": base, "mode": mode},
+            {"path": directory, "mode": mode},
+            *({"path": path, "mode": "0700"} for path in (f"{directory}/log", home, f"{home}/conf.d")),
+            *({"path": path, "mode": "0700"} for path in process["state_dirs"]),
+            {"path": temporary, **private},
+            *own_directories(definition, mode),
+        ],
         "files": [
-            *_environment_files(definition),
-            *own_files(definition, None),
-            {"path": f"{directory}/run", "content": run, "mode": "0700"},
+            *_environment_files(definition, owner),
+            *own_files(definition, owner),
+            {"path": f"{directory}/run", "content": run, "mode": mode},
             {"path": f"{home}/supervisord.conf", "content": supervisord, "mode": "0600"},
             {"path": program_path, "content": program, "mode": "0600"},
         ],

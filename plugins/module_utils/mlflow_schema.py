@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 # The auth database's revisions up to MLflow 3.12, and the one of 3.13 that turns permissions into roles. It drops denials.
 BEFORE_ROLES = ("8606fa83a998", "0965eb92f5f0", "a1b2c3d4e5f6", "2ed73881770d", "c3d4e5f6a7b8")
@@ -104,15 +105,18 @@ def _run_mlflow(words, folder, lock):
     # -I: the working directory belongs to the server, and this runs as root; no module may come from there.
     command = [sys.executable, "-I", *words]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=UPGRADE_TIMEOUT,
-            check=False,
-            cwd=folder,
-            pass_fds=[lock] if lock else [],  # One that outlives this module is waited for by the next run.
-        )
+        # MLflow leaves files for locks behind, which another account could not open again.
+        with tempfile.TemporaryDirectory() as temporary:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=UPGRADE_TIMEOUT,
+                check=False,
+                cwd=folder,
+                env={**os.environ, "TMPDIR": temporary},
+                pass_fds=[lock] if lock else [],  # One that outlives this module is waited for by the next run.
+            )
     except subprocess.TimeoutExpired:
         raise DatabaseError(f"it was not done within {UPGRADE_TIMEOUT // 60} minutes") from None
     if done.returncode:

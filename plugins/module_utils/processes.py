@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 
 
 def _commands():
@@ -46,9 +48,29 @@ def of_service(name: str, directory: str) -> list[int]:
     return [pid for pid in running_from(directory) if _is_service(pid, name)]
 
 
+@contextlib.contextmanager
+def _as_owner_of(pid: int) -> Iterator[None]:
+    """As the account of a process, where root looks at it: in a container without CAP_SYS_PTRACE, root itself may not.
+
+    :raises OSError: it ended meanwhile.
+    """
+    info = os.stat(f"/proc/{pid}")
+    if os.geteuid() != 0 or info.st_uid == 0:
+        yield
+        return
+    group = os.getegid()
+    try:
+        os.setegid(info.st_gid)
+        os.seteuid(info.st_uid)
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+
+
 def _is_service(pid: int, name: str) -> bool:
     try:
-        with open(f"/proc/{pid}/environ", "rb") as handle:
+        with _as_owner_of(pid), open(f"/proc/{pid}/environ", "rb") as handle:
             return f"MLOPS_STACK_SERVICE={name}".encode() in handle.read().split(b"\0")
     except OSError:
         return not os.path.isdir("/proc/self")
@@ -132,15 +154,12 @@ def listens(pids: list[int], port: int) -> bool:
     return any(link[8:-1] in inodes for pid in pids for link in _open_files(pid) if link.startswith("socket:["))
 
 
-def _open_files(pid: int):
+def _open_files(pid: int) -> list[str]:
     """What each open file of the process is a link to. A busy process closes some while they are looked at."""
-    folder = f"/proc/{pid}/fd"
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return  # It ended meanwhile, or it is somebody else's.
-    for name in names:
-        try:
-            yield os.readlink(f"{folder}/{name}")
-        except OSError:
-            continue
+    folder, found = f"/proc/{pid}/fd", []
+    # It may have ended meanwhile, or be somebody else's.
+    with contextlib.suppress(OSError), _as_owner_of(pid):
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                found.append(os.readlink(f"{folder}/{name}"))
+    return found

@@ -114,6 +114,45 @@ options:
     description: The oldest version that O(python) may have.
     type: str
     default: "3.10"
+  account:
+    description:
+      - The account that the service is to run as, where whoever connects is root. RV(account) says whether it can.
+      - What is in the way is a warning, because the service can run as root instead.
+    type: dict
+    suboptions:
+      name:
+        description: Its name.
+        type: str
+        required: true
+      variable:
+        description: The variable that sets the name, for the warning.
+        type: str
+        required: true
+      home:
+        description: The home of the account. One that has another home is somebody else's.
+        type: path
+        required: true
+      python:
+        description: An interpreter that the account has to run, in environments that are made with it.
+        type: path
+      folders:
+        description: Folders that the account has to reach. Those above them are looked at.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: The folder.
+            type: path
+            required: true
+          variable:
+            description: The variable that sets the folder, for the warning.
+            type: str
+            required: true
+          written:
+            description: Whether the folder is none of the service's own, and the account has to be able to write there.
+            type: bool
+            default: false
   system:
     description:
       - Whether the operating system must be one on which MLflow can be installed. One that nobody has tried is a warning.
@@ -192,6 +231,12 @@ logins:
   description: Whether each of O(logins) got 200, by name of the account.
   returned: success
   type: dict
+account:
+  description:
+    - Whether the service can run as O(account). V(there), or V(missing) where the account is yet to be made.
+    - Empty where it can't, and where no account was asked for.
+  returned: success
+  type: str
 memory:
   description: How much memory there is, without swap, in units of 1,000,000 bytes. 0 where the system does not tell.
   returned: success
@@ -204,7 +249,7 @@ processors:
 
 import os
 
-from ansible_collections.mlops.stack.plugins.module_utils import host_problems, mounts, systems
+from ansible_collections.mlops.stack.plugins.module_utils import accounts, host_problems, mounts, systems
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import is_healthy
 from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
@@ -250,6 +295,25 @@ def main():
             },
             "python": {"type": "path"},
             "python_minimum": {"type": "str", "default": "3.10"},
+            "account": {
+                "type": "dict",
+                "options": {
+                    "name": text,
+                    "variable": text,
+                    "home": {"type": "path", "required": True},
+                    "python": {"type": "path"},
+                    "folders": {
+                        "type": "list",
+                        "elements": "dict",
+                        "default": [],
+                        "options": {
+                            "path": {"type": "path", "required": True},
+                            "variable": text,
+                            "written": {"type": "bool", "default": False},
+                        },
+                    },
+                },
+            },
             "system": {"type": "bool", "default": False},
             "now": {"type": "int"},
             "disk": {
@@ -277,6 +341,10 @@ def main():
     problems += [host_problems.clock_problem(params["now"])] if params["now"] is not None else []
     problems += [host_problems.disk_problem(entry) for entry in params["disk"]]
     warnings = [host_problems.memory_warning(params["memory"])] if params["memory"] is not None else []
+    account = ""
+    if params["account"]:
+        account, warning = accounts.account_state(params["account"])
+        warnings.append(warning)
     if params["system"]:
         problem, warning = systems.judge(systems.this_host())
         problems.append(problem)
@@ -291,6 +359,7 @@ def main():
         sums={path: host_problems.sum_of(path) for path in params["sums"]},
         urls={url: is_healthy(url) for url in params["urls"]},
         logins={entry["user"]: is_healthy(**entry) for entry in params["logins"]},
+        account=account,
         memory=host_problems.memory("MemTotal"),
         processors=os.cpu_count() or 1,
     )

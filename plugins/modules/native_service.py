@@ -12,6 +12,7 @@ description:
   - A service that was started before its files last changed is restarted, even if the run that changed them was interrupted.
     The modules that write files (C(marker) of M(mlops.stack.config_files) and M(mlops.stack.virtualenv)) remove the file
     C(.started) in O(directory) before they change anything, and this module writes it after a start.
+  - Data that belong to another account than O(owner) change hands at a start, when nothing of the service runs.
   - A process that outlived a killed supervisord is recognised by the program it runs, ended, and replaced.
   - Of two runs at once, one waits for the other.
 author:
@@ -41,6 +42,16 @@ options:
       - Needed for check mode, where the file C(.started) in O(directory) stays.
     type: bool
     default: false
+  owner:
+    description: The account to whom O(data) belong, with all that is in them.
+    type: str
+  data:
+    description:
+      - Folders with the data of the service, looked at where O(owner) is given. The owner of each decides whether it changes hands.
+      - Links in there are not followed. Those that lead to folders elsewhere are named in a warning.
+    type: list
+    elements: path
+    default: []
   health_url:
     description: A URL that answers 200 once the service is healthy. Certificates are not checked.
     type: str
@@ -99,7 +110,7 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mlops.stack.plugins.module_utils import processes
+from ansible_collections.mlops.stack.plugins.module_utils import accounts, processes
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import (
     MANAGERS,
@@ -133,6 +144,11 @@ def answers(params):
     return True
 
 
+def foreign_data(params):
+    """The folders with data that belong to another account than the service's."""
+    return accounts.of_others(params["owner"], params["data"]) if params["owner"] else []
+
+
 def plan(manager, params, pid):
     """What has to be done, as (action, reason), or (None, '')."""
     state = params["state"]
@@ -146,6 +162,8 @@ def plan(manager, params, pid):
         return "start", "a restart was asked for"
     if not pid:
         return "start", "an orphan of a killed supervisor was found" if left else "it was not running"
+    if foreign_data(params):
+        return "start", f"its data are to belong to {params['owner']}"
     if params["restart"] or not os.path.exists(marker):
         return "start", "it ran with older files"
     if not manager.is_enabled():
@@ -156,6 +174,8 @@ def plan(manager, params, pid):
 
 
 def apply(manager, params, action):
+    """Do it; return what people should know of data that changed hands."""
+    warnings = []
     marker = os.path.join(params["directory"], ".started")
     if action in ("start", "enable") and not manager.is_installed():
         raise ServiceError(
@@ -168,11 +188,20 @@ def apply(manager, params, action):
     elif action in ("start", "enable"):
         manager.enable()
     if action == "start":
+        foreign = foreign_data(params)
+        if foreign:
+            manager.stop()
+        for folder in foreign:
+            warnings += [
+                f"{link} is a link: if what it leads to is the service's, give that to {params['owner']} as well (chown)."
+                for link in accounts.hand_over(params["owner"], folder)
+            ]
         manager.start()
         if params["health_url"]:
             wait_until_healthy(manager, params)
         with open(marker, "w", encoding="utf-8"):
             pass
+    return warnings
 
 
 def main():
@@ -183,6 +212,8 @@ def main():
             "manager": {"type": "str", "choices": sorted(MANAGERS), "required": True},
             "state": {"type": "str", "choices": ["started", "stopped", "restarted", "absent"], "default": "started"},
             "restart": {"type": "bool", "default": False},
+            "owner": {"type": "str"},
+            "data": {"type": "list", "elements": "path", "default": []},
             "health_url": {"type": "str"},
             "health_timeout": {"type": "int", "default": 180},
         },
@@ -197,7 +228,8 @@ def main():
             pid = manager.pid()
             action, reason = plan(manager, params, pid)
             if action and not module.check_mode:
-                apply(manager, params, action)
+                for warning in apply(manager, params, action):
+                    module.warn(warning)
                 pid = manager.pid()
             if params["state"] == "absent" and not module.check_mode:
                 manager.remove()

@@ -57,7 +57,9 @@ options:
     choices: [auto, pip]
     default: auto
   compile:
-    description: Whether to compile all modules while installing, for services whose user may not write here.
+    description:
+      - Whether to compile all modules while installing, for services whose user may not write here. An environment with an interpreter
+        that such a user can't reach is then built again, where that of O(python) can be reached.
     type: bool
     default: false
   marker:
@@ -113,6 +115,7 @@ import sys
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.stack.plugins.module_utils.accounts import needs_another_interpreter
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
 from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
 
@@ -228,7 +231,8 @@ class Environment:
                 self.known = set(stream.read().splitlines())
         except OSError:
             return False
-        if not self.known.issuperset(damaged_files(self.path)):
+        closed = self.module.params["compile"] and needs_another_interpreter(self.path, self.base_python)
+        if closed or not self.known.issuperset(damaged_files(self.path)):
             return False
         # Where uv is not at hand (any more), pip must be in there.
         code = "" if self.find_uv() else "import pip"

@@ -198,8 +198,8 @@ class Harness:
         self.is_sound = True
 
     def check_again(self) -> None:
-        again: Result = self.at.deploy(**self.settings).ok()
-        must(again.changed == 0, f"The second run changed something:\n{again.out}")
+        self.again: Result = self.at.deploy(**self.settings).ok()
+        must(self.again.changed == 0, f"The second run changed something:\n{self.again.out}")
 
     def check_processes(self) -> None:
         """One supervisord, one server below it."""
@@ -234,7 +234,11 @@ class Harness:
         for folder in (self.at.base, self.at.data, self.at.secrets):
             for path, folders, names in os.walk(folder):
                 inside = Path(path)
-                if inside.name in ("backups", "artifacts") or inside.parent.name == "venvs" or inside.name == "venv":
+                if (
+                    inside.name in ("backups", "artifacts", "tmp")
+                    or inside.parent.name == "venvs"
+                    or inside.name == "venv"
+                ):
                     folders.clear()
                     continue
                 found |= {str((inside / name).relative_to(self.at.home)) for name in folders + names}

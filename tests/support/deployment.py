@@ -60,6 +60,7 @@ def run_playbook(playbook: str, inventory: Path, env: dict[str, str], *words: st
 class Deployment:
     def __init__(self, home: Path, inventory: Path = ROOT / "inventories/local"):
         self.home, self.port, self.inventory = home, free_port(), inventory
+        self.settings: dict = {}  # Of all its runs.
         self.base, self.data = home / "base", home / "data"
         self.secrets = home / ".config/mlops-stack/local"
         self.url = f"http://127.0.0.1:{self.port}"
@@ -71,7 +72,13 @@ class Deployment:
         self.env.update(HOME=str(home), UV_CACHE_DIR=cache, ANSIBLE_NOCOLOR="1", **record.environment())
 
     def variables(self, **more) -> dict:
-        return {"mlflow_port": self.port, "stack_base_dir": str(self.base), "stack_data_dir": str(self.data), **more}
+        return {
+            "mlflow_port": self.port,
+            "stack_base_dir": str(self.base),
+            "stack_data_dir": str(self.data),
+            **self.settings,
+            **more,
+        }
 
     def play(self, playbook: str, *arguments: str, **variables) -> Result:
         command = [str(ROOT / ".venv/bin/ansible-playbook"), playbook, "-i", str(self.inventory), *arguments]

@@ -24,6 +24,7 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.python = self.directory / "venvs/1/bin/python"
+        self.account = None  # That root gives it.
         self.files = []  # What write() has written.
         self.marker, self.secret = self.directory / ".started", "first"
         self.command = [str(self.python), "-m", "http.server", "--bind", "127.0.0.1", str(self.port)]
@@ -44,7 +45,7 @@ class Service:
             "environment": {},
             "secret_environment": {"SECRET": self.secret},
         }
-        files = supervisor_files(definition, run_as_root=os.geteuid() == 0)
+        files = supervisor_files(definition, run_as_root=os.geteuid() == 0, account=self.account)
         for entry in files["files"]:
             if "content" in entry:
                 text = entry["content"].replace("startsecs=3", f"startsecs={seconds}")

@@ -64,6 +64,8 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="module")
 def harness() -> Iterator[Harness]:
     harness = Harness(Deployment(Path(tempfile.mkdtemp(prefix="mlops-"))))
+    # Of its own, as other deployments of this machine may have theirs.
+    harness.at.settings = {"mlflow_system_user": f"mlops-faults-{os.getpid()}"}
     yield harness
     harness.close()
 

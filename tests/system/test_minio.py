@@ -7,14 +7,18 @@ import hashlib
 import http.server
 import json
 import os
+import pwd
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.mlops.stack.plugins.module_utils import processes
 
 from support import systemd_hosts
 from support.deployment import run_playbook
@@ -236,19 +240,26 @@ def short() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("m")
+def here() -> Iterator[Site]:
+    """In a folder that everybody may enter, so that the account of the server can."""
+    folder = Path(tempfile.mkdtemp(prefix="mlops-"))
+    folder.chmod(0o711)
+    account = f"mlops-minio-{os.getpid()}"
     host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     ports = {"minio_port": free_port(), "minio_console_port": free_port()}
     folders = {
         "stack_base_dir": str(folder / "base"),
         "stack_data_dir": str(folder / "data"),
         "stack_manager": "supervisor",
+        "minio_system_user": account,
     }
     site = Site(folder, {"server": host}, **ports, **folders)
-    site.port = ports["minio_port"]
+    site.port, site.account = ports["minio_port"], account
     yield site
-    site.play("playbooks/teardown.yml", stack_teardown_confirm=True, stack_teardown_data=True)
+    site.must("playbooks/teardown.yml", stack_teardown_confirm=True, stack_teardown_data=True)
+    with pytest.raises(KeyError):
+        pwd.getpwnam(account)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +292,10 @@ def test_a_program_of_ones_own_under_a_supervisor(here, publisher, tmp_path):
     python = str(here.folder / "base/minio/sdk/venv/bin/python")
     writer = Keys(run_here, python, f"127.0.0.1:{here.port}", "writer", SECRETS[0])
     assert writer.calls(("put", "datasets", "a", "text"), ("get", "datasets", "a")) == ["a", "text"]
+    # It is not root who runs it, where root deploys.
+    (pid,) = processes.running_from(str(here.folder / "base/minio/programs"))
+    assert Path(f"/proc/{pid}").owner() == (here.account if os.geteuid() == 0 else Path.home().owner())
+    assert (here.folder / "data/minio/datasets/a").owner() == Path(f"/proc/{pid}").owner()
 
     # Another program and another root password: the same objects. Nothing but the store was there to be restarted.
     changes, out = here.must("site.yml", minio_root_password="another-root-password")

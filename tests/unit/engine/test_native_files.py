@@ -24,7 +24,8 @@ UNIT = "/etc/systemd/system/mlops-stack-mlflow.service"
 
 def rendered_by_name() -> dict[str, str]:
     systemd, supervisor = systemd_files(mlflow_definition()), supervisor_files(mlflow_definition())
-    unit, program = contents(systemd), contents(supervisor)
+    of_account = supervisor_files(mlflow_definition(), run_as_root=True, account="mlflow")
+    unit, program, by_account = contents(systemd), contents(supervisor), contents(of_account)
     base = "/opt/mlops-stack"
     assert unit[f"{base}/mlflow/environment"] == program[f"{base}/mlflow/environment"]
     assert unit[f"{base}/mlflow/secrets"] == program[f"{base}/mlflow/secrets"]
@@ -37,6 +38,9 @@ def rendered_by_name() -> dict[str, str]:
         "supervisord.conf": program[f"{base}/supervisor/supervisord.conf"],
         "systemd_layout": layout(systemd),
         "supervisor_layout": layout(supervisor),
+        "account_run": by_account[f"{base}/mlflow/run"],
+        "account_program.conf": by_account[f"{base}/supervisor/conf.d/mlflow.conf"],
+        "account_layout": layout(of_account),
     }
 
 
@@ -189,8 +193,41 @@ def test_root_runs_supervisord_knowingly():
     assert "user=" not in contents(supervisor_files(mlflow_definition()))[path]
 
 
+def test_what_root_runs_itself_is_roots_again():
+    """After an account has run it: what that could write must not be what root's shell reads."""
+    files = {entry["path"]: entry for entry in supervisor_files(mlflow_definition(), run_as_root=True)["files"]}
+    for name in ("environment", "secrets", "basic_auth.ini"):
+        assert files[f"/opt/mlops-stack/mlflow/{name}"]["owner"] == "root"
+
+
+def test_a_service_begins_with_no_temporary_files_and_keeps_those_of_others():
+    with short_folder() as folder:
+        definition = mlflow_definition(str(folder / "base"), str(folder / "data"))
+        definition["process"]["command"] = ["/bin/sh", "-c", 'printf "%s" "$TMPDIR"', "end"]
+        definition["environment"]["TMPDIR"] = str(folder / "scratch")
+        rendered = supervisor_files(definition)
+        for entry in [
+            *rendered["directories"],
+            {"path": folder / "scratch"},
+            {"path": folder / "base/mlflow/tmp/left"},
+        ]:
+            Path(entry["path"]).mkdir(parents=True, exist_ok=True)
+        for path, text in contents(rendered).items():
+            Path(path).write_text(text, encoding="utf-8")
+        (folder / "scratch/kept").touch()
+        run = subprocess.run(
+            ["/bin/sh", folder / "base/mlflow/run"], capture_output=True, text=True, check=True, env={}
+        )
+        assert run.stdout == f"{folder}/scratch"
+        assert (folder / "scratch/kept").exists() and list((folder / "base/mlflow/tmp").iterdir()) == []
+
+
 def test_secrets_are_secret_content_only():
-    for rendered in (systemd_files(mlflow_definition()), supervisor_files(mlflow_definition())):
+    for rendered in (
+        systemd_files(mlflow_definition()),
+        supervisor_files(mlflow_definition()),
+        supervisor_files(mlflow_definition(), run_as_root=True, account="mlflow"),
+    ):
         open_text = "".join(entry.get("content", "") for entry in rendered["files"])
         assert "pa\\$\\$word" not in open_text and "nLw7XkTz" not in open_text and "a private key" not in open_text
         assert all(entry["mode"] == "0600" for entry in rendered["files"] if "secret_content" in entry)

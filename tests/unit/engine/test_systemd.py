@@ -8,7 +8,7 @@ import sys
 import threading
 
 import pytest
-from ansible_collections.mlops.stack.plugins.module_utils import service_managers
+from ansible_collections.mlops.stack.plugins.module_utils import accounts, service_managers
 
 from support.mlflow_server import free_port
 from support.modules import run_module
@@ -191,6 +191,22 @@ def test_a_unit_that_becomes_ill_while_it_runs(unit):
     assert looked["reason"] == "it runs but does not answer"
     assert "was not healthy within 1 s. Its log ends with: (nothing)" in unit.ensure(health_url=silent)["msg"]
     assert not unit.marker.exists(), "the next run tries again"
+
+
+def test_data_change_hands_while_nothing_runs(unit, monkeypatch):
+    """Really, as root: tests/system/test_accounts.py."""
+    seen = []
+    monkeypatch.setattr(accounts, "of_others", lambda _owner, folders: folders)
+    monkeypatch.setattr(
+        accounts, "hand_over", lambda owner, folder: seen.append((owner, folder, unit.calls()[-1])) or []
+    )
+    unit.set(**RUNNING)
+    unit.marker.touch()
+    data = {"owner": "demo", "data": ["/srv/demo"]}
+    assert unit.ensure(check=True, **data)["reason"] == "its data are to belong to demo" and seen == []
+    assert unit.ensure(**data)["healthy"]
+    assert seen == [("demo", "/srv/demo", "stop UNIT")]
+    assert unit.calls() == [*START[:2], "stop UNIT", *START[2:]]
 
 
 def test_systemd_refuses(unit):

@@ -122,9 +122,10 @@ def write_job(w: World, name: str, params: dict) -> str:
 
 
 @maker("secret")
-def secret(w: World) -> str:
+def secret(w: World, provider: str = "openai") -> str:
     name = w.unique("secret")
-    body = {"secret_name": name, "secret_value": {"api_key": "sk-0123456789"}, "provider": "openai"}
+    body = {"secret_name": name, "secret_value": {"api_key": "sk-0123456789"}, "provider": provider}
+    body["auth_config"] = {"api_base": f"{w.provider}/v1"}
     id_ = w.ok("POST", "3.0/mlflow/gateway/secrets/create", body, w.owner)["secret"]["secret_id"]
     w.names["secret", id_] = name
     w.deny("gateway_secret", id_)
@@ -132,26 +133,41 @@ def secret(w: World) -> str:
 
 
 @maker("model definition")
-def model_definition(w: World) -> str:
-    body = {"name": w.unique("definition"), "secret_id": w.get("secret"), "provider": "openai", "model_name": "gpt-4o"}
+def model_definition(w: World, provider: str = "openai") -> str:
+    secret_id = w.get("secret") if provider == "openai" else secret(w, provider)
+    body = {"name": w.unique("definition"), "secret_id": secret_id, "provider": provider, "model_name": "gpt-4o"}
     made = w.ok("POST", "3.0/mlflow/gateway/model-definitions/create", body, w.owner)["model_definition"]
     w.deny("gateway_model_definition", made["model_definition_id"])
     return made["model_definition_id"]
 
 
-@maker("endpoint")
-def endpoint(w: World) -> str:
+def make_endpoint(w: World, kind: str, definition: str) -> str:
     name = w.unique("endpoint")
-    models = [{"model_definition_id": w.get("model definition"), "linkage_type": "PRIMARY", "weight": 1.0}]
+    models = [{"model_definition_id": definition, "linkage_type": "PRIMARY", "weight": 1.0}]
     body = {"name": name, "model_configs": models}
     made = w.ok("POST", "3.0/mlflow/gateway/endpoints/create", body, w.owner)["endpoint"]
     id_ = made["endpoint_id"]
-    w.names["endpoint", id_] = name
+    w.names[kind, id_] = name
     w.deny("gateway_endpoint", id_)
     if made.get("experiment_id"):
         w.deny("experiment", made["experiment_id"])  # MLflow makes one for the traces of each endpoint
     w.ok("POST", "3.0/mlflow/gateway/endpoints/set-tag", {"endpoint_id": id_, **TAG}, w.owner)
     return id_
+
+
+@maker("endpoint")
+def endpoint(w: World) -> str:
+    return make_endpoint(w, "endpoint", w.get("model definition"))
+
+
+@maker("anthropic endpoint")
+def anthropic_endpoint(w: World) -> str:
+    return make_endpoint(w, "anthropic endpoint", model_definition(w, "anthropic"))
+
+
+@maker("typesafe endpoint")
+def typesafe_endpoint(w: World) -> str:
+    return make_endpoint(w, "typesafe endpoint", model_definition(w, "typesafe"))
 
 
 @maker("attached definition")

@@ -22,8 +22,9 @@ NEW_GUARDRAIL = {"name": "{unused}", "scorer_id": "{scorer id}", "scorer_version
 NEW_GUARDRAIL |= {"stage": "BEFORE", "action": "VALIDATION"}
 ADDED = {**ENDPOINT, "guardrail_id": "{added guardrail}"}
 LITELLM = "it needs the package litellm, which our servers do not have"
-OUTSIDE = "the answer comes from a provider of models, which tests do not reach"
+FIXED = "MLflow asks Google for the answer, at an address that can not be changed"
 ASKED = {"model": "{name of endpoint}", "messages": [{"role": "user", "content": "x"}]}
+ASKED_OF = {"anthropic": "anthropic/v1/messages", "typesafe": "typesafe/v1/systemone"}
 
 SETTINGS = [
     Row(f"POST {AT}/secrets/create", LOGIN, NEW_SECRET),
@@ -84,27 +85,24 @@ STREAM = "POST /gateway/gemini/v1beta/models/<endpoint_name>:streamGenerateConte
 CALLS = [
     Row("GET /gateway/mlflow/v1/models", LOGIN),
     *(
-        Row(f"POST /gateway/{path}", USE, ASKED, unproved=OUTSIDE)
+        Row(f"POST /gateway/{path}", USE, ASKED)
         for path in (
             "mlflow/v1/chat/completions",
             "openai/v1/chat/completions",
             "openai/v1/embeddings",
             "openai/v1/responses",
             "openai/v1/responses/compact",
-            "anthropic/v1/messages",
-            "typesafe/v1/systemone",
         )
     ),
     *(
-        Row(f"POST /gateway/{path}", USE, ASKED, path=NAME, unproved=OUTSIDE)
-        for path in (
-            "<endpoint_name>/mlflow/invocations",
-            "gemini/v1beta/models/<endpoint_name>:generateContent",
-        )
+        Row(f"POST /gateway/{path}", USE, {**ASKED, "model": f"{{name of {kind} endpoint}}"})
+        for kind, path in ASKED_OF.items()
     ),
+    Row("POST /gateway/<endpoint_name>/mlflow/invocations", USE, ASKED, path=NAME),
+    Row("POST /gateway/gemini/v1beta/models/<endpoint_name>:generateContent", USE, ASKED, path=NAME, unproved=FIXED),
     Row(STREAM, USE, ASKED, path=NAME, since="3.17.0"),
-    Row(STREAM, USE, ASKED, path=NAME, before="3.17.0", unproved=OUTSIDE),
-    Row("POST /gateway/proxy/<endpoint_name>/<path>", USE, ASKED, path={**NAME, "path": "v1/x"}, unproved=OUTSIDE),
+    Row(STREAM, USE, ASKED, path=NAME, before="3.17.0", unproved=FIXED),
+    Row("POST /gateway/proxy/<endpoint_name>/<path>", USE, ASKED, path={**NAME, "path": "v1/x"}),
 ]
 
 HELPER = "3.0/mlflow/assistant"

@@ -58,6 +58,8 @@ def test_routes_whose_bodies_are_left_alone(path):
         ('{"run_id": "r1", "run_uuid": "r2"}', "two names of one run"),
         ('{"run_uuid": "r1", "runId": "r2"}', "two names of one run"),
         *((json.dumps({"experiment_id": value}), "in its plain form") for value in ("03", " 3", "+3", "3 ", "０3", "3\n", "1_0", "-1", "3.0")),
+        *((json.dumps({"experiment_id": value}), "in its plain form") for value in ("", None, 3, 3.0, True, {})),
+        *((json.dumps({"experiment_ids": value}), "in its plain form") for value in ([3], [""], [None], [["3"]], "03", 3)),
         ('{"experimentId": "03"}', "in its plain form"),
         ('{"experiment_ids": ["1", "03"]}', "in its plain form"),
         ('{"a": [{"experiment_id": "03"}]}', "in its plain form"),
@@ -84,11 +86,10 @@ def test_a_body_of_another_type_is_refused(kind):
         "null",
         "{}",
         '{"experiment_id": "3", "experiment_ids": ["1", "20"], "run_id": "0123", "name": " 3"}',
-        '{"experiment_id": 3}',
         '{"run_id": "r1", "run_uuid": "r1", "key": "a"}',
         '{"assessment": {"feedback": {"value": {"experiment_id": "A-03", "user_id": 1, "userId": 2}}}}',
         '{"trace": {"trace_info": {"traceMetadata": {"a_b": "1", "ab": "2"}}}}',
-        '{"experiment_id": ""}',
+        '{"experiment_ids": []}',
     ],
 )
 def test_what_clients_send_is_taken(body):

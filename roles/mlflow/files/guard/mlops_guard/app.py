@@ -40,7 +40,7 @@ class Guard:
                 await self._answer(send, 200, await self._move_door(scope, request))
                 self.audit.note(request, 200)
                 return
-            if request.has_parameters:
+            if request.has_content:
                 body = await read(receive)
                 request.check_content(body)
                 receive = replay(body, receive)

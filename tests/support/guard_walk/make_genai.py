@@ -160,6 +160,12 @@ def endpoint(w: World) -> str:
     return make_endpoint(w, "endpoint", w.get("model definition"))
 
 
+@maker("openai endpoint")
+def openai_endpoint(w: World) -> str:
+    """One without guardrails, which would ask a model themselves."""
+    return make_endpoint(w, "openai endpoint", model_definition(w))
+
+
 @maker("anthropic endpoint")
 def anthropic_endpoint(w: World) -> str:
     return make_endpoint(w, "anthropic endpoint", model_definition(w, "anthropic"))

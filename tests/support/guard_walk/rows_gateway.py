@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from support.guard_walk.make_genai import attachment
 from support.guard_walk.make_tracking import TAG
 from support.guard_walk.model import ADMIN, EDIT, LOGIN, MANAGE, OFF, READ, USE, Row
@@ -22,9 +24,8 @@ NEW_GUARDRAIL = {"name": "{unused}", "scorer_id": "{scorer id}", "scorer_version
 NEW_GUARDRAIL |= {"stage": "BEFORE", "action": "VALIDATION"}
 ADDED = {**ENDPOINT, "guardrail_id": "{added guardrail}"}
 LITELLM = "it needs the package litellm, which our servers do not have"
+AIOHTTP = "it needs the package aiohttp, which our servers do not have"
 FIXED = "MLflow asks Google for the answer, at an address that can not be changed"
-ASKED = {"model": "{name of endpoint}", "messages": [{"role": "user", "content": "x"}]}
-ASKED_OF = {"anthropic": "anthropic/v1/messages", "typesafe": "typesafe/v1/systemone"}
 
 SETTINGS = [
     Row(f"POST {AT}/secrets/create", LOGIN, NEW_SECRET),
@@ -80,29 +81,26 @@ LIMITS = [
     Row(f"DELETE {AT}/guardrails/remove-from-endpoint", EDIT, {**ENDPOINT, "guardrail_id": "{new added guardrail}"}),
 ]
 
-NAME = {"endpoint_name": "{name of endpoint}"}
-STREAM = "POST /gateway/gemini/v1beta/models/<endpoint_name>:streamGenerateContent"
+NAME = {"endpoint_name": "{name of openai endpoint}"}
+QUESTION = {"messages": [{"role": "user", "content": "x"}]}
+ASKED = {"model": "{name of openai endpoint}", **QUESTION}
+OPENAI = "POST /gateway/openai/v1"
+INVOKED = "POST /gateway/<endpoint_name>/mlflow/invocations"
+GEMINI = "POST /gateway/gemini/v1beta/models/<endpoint_name>"
+NEWEST = [
+    Row("POST /gateway/mlflow/v1/chat/completions", USE, ASKED, since="3.17.0"),
+    *(Row(f"{OPENAI}/{path}", USE, ASKED, since="3.17.0") for path in ("chat/completions", "embeddings", "responses", "responses/compact")),
+    Row("POST /gateway/anthropic/v1/messages", USE, {**ASKED, "model": "{name of anthropic endpoint}"}, since="3.17.0"),
+    Row("POST /gateway/typesafe/v1/systemone", USE, {**ASKED, "model": "{name of typesafe endpoint}"}, since="3.17.0"),
+    Row(INVOKED, USE, QUESTION, path=NAME, since="3.17.0"),
+    Row("POST /gateway/proxy/<endpoint_name>/<path>", USE, ASKED, path={**NAME, "path": "v1/x"}, since="3.17.0"),
+    Row(f"{GEMINI}:streamGenerateContent", USE, ASKED, path=NAME, since="3.17.0"),
+]
 CALLS = [
     Row("GET /gateway/mlflow/v1/models", LOGIN),
-    *(
-        Row(f"POST /gateway/{path}", USE, ASKED)
-        for path in (
-            "mlflow/v1/chat/completions",
-            "openai/v1/chat/completions",
-            "openai/v1/embeddings",
-            "openai/v1/responses",
-            "openai/v1/responses/compact",
-        )
-    ),
-    *(
-        Row(f"POST /gateway/{path}", USE, {**ASKED, "model": f"{{name of {kind} endpoint}}"})
-        for kind, path in ASKED_OF.items()
-    ),
-    Row("POST /gateway/<endpoint_name>/mlflow/invocations", USE, ASKED, path=NAME),
-    Row("POST /gateway/gemini/v1beta/models/<endpoint_name>:generateContent", USE, ASKED, path=NAME, unproved=FIXED),
-    Row(STREAM, USE, ASKED, path=NAME, since="3.17.0"),
-    Row(STREAM, USE, ASKED, path=NAME, before="3.17.0", unproved=FIXED),
-    Row("POST /gateway/proxy/<endpoint_name>/<path>", USE, ASKED, path={**NAME, "path": "v1/x"}),
+    *NEWEST,
+    *(replace(row, since="", before="3.17.0", unproved=AIOHTTP) for row in NEWEST),
+    Row(f"{GEMINI}:generateContent", USE, ASKED, path=NAME, unproved=FIXED),
 ]
 
 HELPER = "3.0/mlflow/assistant"

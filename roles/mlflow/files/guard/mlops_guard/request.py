@@ -19,7 +19,7 @@ JSON_ROUTE = re.compile(r"/(?:ajax-)?api/\d+\.\d+/?mlflow/|/graphql$")
 OTHER_BODY = re.compile(r"/mlflow/(?:upload-artifact|users/create-ui)$")
 ASSISTANT = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/assistant(?:/|$)")
 # What upstream gives to everybody in older versions, and to admins alone in newer ones; and a job about whatever one names.
-FOR_ADMINS = re.compile(r"/(?:ajax-)?api/\d+\.\d+/(?:mlflow/(?:webhooks(?:/.*)?|demo/delete)|jobs/?)$")
+FOR_ADMINS = re.compile(r"/(?:ajax-)?api/\d+\.\d+/(?:mlflow/(?:webhooks(?:/.*)?|demo/delete|users/create-ui)|jobs/?)$")
 SERVER_INFO = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/server-info$")
 PUBLIC = re.compile(r"/(?:health|static-files/.*|favicon\.ico)$")
 # Numbers that MLflow's store reads with int(), and its permissions compare as text.

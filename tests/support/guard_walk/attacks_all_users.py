@@ -40,12 +40,12 @@ def webhook(w: World) -> Outcome:
     return changed(w.reader.ask("POST", f"{API}/webhooks", {"name": w.unique(), "url": HOOK, "events": events}))
 
 
-@attack("nobody reads about the server", since="3.17.0")
+@attack("without a login, the settings of the server are read (`server-info`)", since="3.17.0")
 def server_info(w: World) -> Outcome:
     return changed(*(w.nobody.ask("GET", f"/{each}/3.0/mlflow/server-info") for each in ("api", "ajax-api")))
 
 
-@attack("nobody gets in by a Host header with a path in it")
+@attack("without a login, a Host header with a path in it lets one in")
 def path_in_host(w: World) -> Outcome:
     headers = [("Host", f"127.0.0.1:{w.server.port}/health?")]
     paths = ("/ajax-api/3.0/mlflow/assistant/config", "/ajax-api/3.0/jobs/x")
@@ -53,14 +53,14 @@ def path_in_host(w: World) -> Outcome:
     return answers, any(answer.is_good for answer in answers)
 
 
-@attack("a second header with a login")
+@attack("a second Authorization header is that of an admin")
 def two_logins(w: World) -> Outcome:
     second = [("Authorization", basic("admin", w.server.password or ""))]
     query = {"username": "owner"}
     return changed(w.reader.ask("GET", f"{API}/users/get", query=query, headers=second))
 
 
-@attack("a login in X-MLflow-Authorization, which is not counted as a guess", since="3.17.0")
+@attack("a login in X-MLflow-Authorization, where guesses are not counted", since="3.17.0")
 def other_login_header(w: World) -> Outcome:
     headers = [("X-MLflow-Authorization", basic("reader", PASSWORD))]
     return changed(w.nobody.ask("GET", "/gateway/mlflow/v1/models", headers=headers))

@@ -22,7 +22,7 @@ def delete_model(w: World, headers: list[tuple[str, str]]) -> Outcome:
     return answers, done
 
 
-@attack("the model of somebody else is deleted by a body of type text/plain", since="3.10.0")
+@attack("somebody else's model is deleted: one's own is in the query, his in a body of type text/plain", since="3.10.0")
 def body_as_text(w: World) -> Outcome:
     return delete_model(w, [("Content-Type", "text/plain")])
 
@@ -42,14 +42,14 @@ def body_of_two_types(w: World) -> Outcome:
     return delete_model(w, [("Content-Type", "application/json"), ("Content-Type", "text/plain")])
 
 
-@attack("a JSON object in a string, as old clients sent it")
+@attack("somebody else's experiment is renamed by a JSON object in a string, as old clients sent it")
 def object_in_a_string(w: World) -> Outcome:
     victim = experiment(w)
     text: Any = json.dumps({"experiment_id": victim, "new_name": w.unique()})
     return changed(w.reader.ask("POST", f"{API}/experiments/update", text))
 
 
-@attack("`experiment_id` is one's own, `experimentId` of somebody else: it is changed", since="3.10.0", before="3.17.0")
+@attack("somebody else's experiment is renamed: `experiment_id` is one's own, `experimentId` is his", since="3.10.0", before="3.17.0")
 def two_spellings(w: World) -> Outcome:
     victim, mine = experiment(w), own(w, "experiment")
     answers = []
@@ -59,7 +59,7 @@ def two_spellings(w: World) -> Outcome:
     return answers, MARKER not in name
 
 
-@attack("`run_uuid` is one's own, `runId` of somebody else: it is changed", since="3.10.0")
+@attack("somebody else's run is changed: `run_uuid` is one's own, `runId` is his", since="3.10.0")
 def two_names_of_a_run(w: World) -> Outcome:
     victim, mine = run(w), own(w, "run")
     tag = {"key": "attacked", "value": "yes"}
@@ -68,7 +68,7 @@ def two_names_of_a_run(w: World) -> Outcome:
     return [answer], tag in tags
 
 
-@attack("`run_id` is one's own, `run_uuid` of somebody else: an artifact is written", since="3.10.0")
+@attack("an artifact is written into somebody else's run: `run_id` is one's own, `run_uuid` is his", since="3.10.0")
 def artifact_into_a_run(w: World) -> Outcome:
     victim, mine = run(w), own(w, "run")
     query = {"run_id": mine, "run_uuid": victim, "path": "attacked.txt"}

@@ -10,7 +10,7 @@ from support.guard_walk.world import World
 NUMBERS = ("0{}", " {}", "+{}", "{} ", "\uff10{}")  # the last has a zero of full width
 
 
-@attack("who is kept out of experiment 3 reads `03`, ` 3`, `+3`, `3 ` and `０3` in the query", since="3.10.0")
+@attack("who is kept out of experiment 3 calls it `03`, ` 3`, `+3`, `3 ` or `０3`: in a query", since="3.10.0")
 def number_in_query(w: World) -> Outcome:
     victim = experiment(w)
     ask = w.denied.ask
@@ -19,7 +19,7 @@ def number_in_query(w: World) -> Outcome:
     )
 
 
-@attack("… searches runs of these in a body", since="3.10.0")
+@attack("… in a body", since="3.10.0")
 def number_in_body(w: World) -> Outcome:
     victim = w.get("experiment")
     run(w)
@@ -27,7 +27,7 @@ def number_in_body(w: World) -> Outcome:
     return found(*(w.denied.ask("POST", f"{API}/runs/search", body) for body in bodies))
 
 
-@attack("… and of a number that is no text", since="3.10.0")
+@attack("… or `3` without quotes, in a body", since="3.10.0")
 def number_without_quotes(w: World) -> Outcome:
     victim = int(experiment_with_all(w))
     many, place = {"experiment_ids": [victim]}, {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": victim}}
@@ -38,7 +38,62 @@ def number_without_quotes(w: World) -> Outcome:
     return found(*answers)
 
 
-@attack("who is kept out of an experiment names it after one of his own", since="3.10.0", before="3.16.0", closed=False)
+def experiment_with_all(w: World) -> str:
+    """The shared experiment, with something of each kind in it."""
+    for kind in ("run", "logged model", "dataset", "trace"):
+        w.get(kind)
+    return w.get("experiment")
+
+
+@attack("… in variables of GraphQL", since="3.10.0")
+def number_in_variables(w: World) -> Outcome:
+    victim = experiment(w)
+    text = "query Ask($i: MlflowGetExperimentInput!) { mlflowGetExperiment(input: $i) { experiment { name } } }"
+    given = ({"i": {"experimentId": each.format(victim)}} for each in NUMBERS)
+    return found(*(w.denied.ask("POST", "/graphql", {"query": text, "variables": each}) for each in given))
+
+
+@attack("… in the text of a GraphQL query", since="3.10.0")
+def number_in_graphql(w: World) -> Outcome:
+    victim = experiment(w)
+    field = '{{ mlflowGetExperiment(input: {{experimentId: "{}"}}) {{ experiment {{ name }} }} }}'
+    queries = [field.format(each.format(victim)) for each in NUMBERS]
+    queries.append(field.format("\\u0030" + victim))
+    queries.append('{{ mlflowGetExperiment(input: {{experimentId #"\n: """0{}"""}}) {{ experiment {{ name }} }} }}'.format(victim))
+    return found(*(w.denied.ask("POST", "/graphql", {"query": each}) for each in queries))
+
+
+@attack("… in a variable of GraphQL that has another name", since="3.10.0")
+def number_in_renamed_variable(w: World) -> Outcome:
+    text = "query Ask($i: String) { mlflowGetExperiment(input: {experimentId: $i}) { experiment { name } } }"
+    body = {"query": text, "variables": {"i": f"0{experiment(w)}"}}
+    return found(w.denied.ask("POST", "/graphql", body))
+
+
+ONE = "{ mlflowGetExperiment(input: %s) { experiment { tags { key } } } }"
+
+
+@attack("who is kept out of experiment 0 asks GraphQL for an experiment without a number", since="3.10.0")
+def no_number(w: World) -> Outcome:
+    w.get("default experiment")
+    bodies = [{"query": ONE % "{}"}, {"query": ONE % "{experimentId: null}"}]
+    for given in ({}, {"experimentId": ""}, {"experimentId": None}):
+        text = "query Ask($i: MlflowGetExperimentInput = {}) { mlflowGetExperiment(input: $i) { experiment { tags { key } } } }"
+        bodies.append({"query": text, "variables": {"i": given}})
+    bodies.append({"query": bodies[-1]["query"]})
+    return found(*(w.denied.ask("POST", "/graphql", body) for body in bodies))
+
+
+@attack("… asks the REST API for one without a number")
+def empty_number(w: World) -> Outcome:
+    w.get("default experiment")
+    empty = {"experiment_id": ""}
+    answers = [w.denied.ask("GET", f"{API}/experiments/get", query=empty), w.denied.ask("POST", f"{API}/runs/create", empty)]
+    answers += [w.denied.ask("POST", f"{API}/runs/search", {"experiment_ids": each}) for each in ([""], [])]
+    return [each for each in answers if MARKER in each.text or '"run_id"' in each.text], found(*answers)[1]
+
+
+@attack("who is kept out of an experiment searches in it and in one of his own", since="3.10.0", before="3.16.0", closed=False)
 def lists_with_ones_own(w: World) -> Outcome:
     numbers = [own(w, "experiment", w.denied), experiment_with_all(w)]
     many = {"experiment_ids": numbers}
@@ -52,58 +107,3 @@ def lists_with_ones_own(w: World) -> Outcome:
     text = "mutation Ask($i: MlflowSearchRunsInput!) { mlflowSearchRuns(input: $i) { runs { info { runName } } } }"
     answers.append(w.denied.ask("POST", "/graphql", {"query": text, "variables": {"i": {"experimentIds": numbers}}}))
     return found(*answers)
-
-
-def experiment_with_all(w: World) -> str:
-    """The shared experiment, with something of each kind in it."""
-    for kind in ("run", "logged model", "dataset", "trace"):
-        w.get(kind)
-    return w.get("experiment")
-
-
-@attack("… asks GraphQL for these, as variables", since="3.10.0")
-def number_in_variables(w: World) -> Outcome:
-    victim = experiment(w)
-    text = "query Ask($i: MlflowGetExperimentInput!) { mlflowGetExperiment(input: $i) { experiment { name } } }"
-    given = ({"i": {"experimentId": each.format(victim)}} for each in NUMBERS)
-    return found(*(w.denied.ask("POST", "/graphql", {"query": text, "variables": each}) for each in given))
-
-
-@attack("… in the query itself", since="3.10.0")
-def number_in_graphql(w: World) -> Outcome:
-    victim = experiment(w)
-    field = '{{ mlflowGetExperiment(input: {{experimentId: "{}"}}) {{ experiment {{ name }} }} }}'
-    queries = [field.format(each.format(victim)) for each in NUMBERS]
-    queries.append(field.format("\\u0030" + victim))
-    queries.append('{{ mlflowGetExperiment(input: {{experimentId #"\n: """0{}"""}}) {{ experiment {{ name }} }} }}'.format(victim))
-    return found(*(w.denied.ask("POST", "/graphql", {"query": each}) for each in queries))
-
-
-@attack("… and as a variable of another name", since="3.10.0")
-def number_in_renamed_variable(w: World) -> Outcome:
-    text = "query Ask($i: String) { mlflowGetExperiment(input: {experimentId: $i}) { experiment { name } } }"
-    body = {"query": text, "variables": {"i": f"0{experiment(w)}"}}
-    return found(w.denied.ask("POST", "/graphql", body))
-
-
-@attack("who is kept out of experiment 0 asks GraphQL for none", since="3.10.0")
-def no_number(w: World) -> Outcome:
-    w.get("default experiment")
-    bodies = [{"query": ONE % "{}"}, {"query": ONE % "{experimentId: null}"}]
-    for given in ({}, {"experimentId": ""}, {"experimentId": None}):
-        text = "query Ask($i: MlflowGetExperimentInput = {}) { mlflowGetExperiment(input: $i) { experiment { tags { key } } } }"
-        bodies.append({"query": text, "variables": {"i": given}})
-    bodies.append({"query": bodies[-1]["query"]})
-    return found(*(w.denied.ask("POST", "/graphql", body) for body in bodies))
-
-
-ONE = "{ mlflowGetExperiment(input: %s) { experiment { tags { key } } } }"
-
-
-@attack("… asks for a run, an experiment or traces of none, or of an empty number")
-def empty_number(w: World) -> Outcome:
-    w.get("default experiment")
-    empty = {"experiment_id": ""}
-    answers = [w.denied.ask("GET", f"{API}/experiments/get", query=empty), w.denied.ask("POST", f"{API}/runs/create", empty)]
-    answers += [w.denied.ask("POST", f"{API}/runs/search", {"experiment_ids": each}) for each in ([""], [])]
-    return [each for each in answers if MARKER in each.text or '"run_id"' in each.text], found(*answers)[1]

@@ -27,7 +27,7 @@ def version_of_a_foreign_run(w: World) -> Outcome:
 
 
 @attack(
-    "… without saying whose run it is, by any address of them",
+    "… without a word about the run, by each address of its artifacts",
     since="3.10.0",
     before="3.17.0",
     closed=False,
@@ -86,7 +86,7 @@ def models_of_a_run(w: World) -> Outcome:
     return found(w.denied.ask("POST", "/graphql", {"query": text, "variables": {"i": {"runId": seen}}}))
 
 
-@attack("artifacts are asked for by paths with dots and slashes", since="3.10.0")
+@attack("somebody else's artifacts are asked for by paths with dots and slashes", since="3.10.0")
 def odd_paths(w: World) -> Outcome:
     mine, place = own(w, "run", w.denied), f"{w.get('experiment')}/{w.get('run with artifact')}/artifacts"
     answers = []
@@ -97,7 +97,7 @@ def odd_paths(w: World) -> Outcome:
     return found(*answers)
 
 
-@attack("traces of one's own are linked to somebody else's run", since="3.17.0")
+@attack("traces of one's own become those of somebody else's run", since="3.17.0")
 def traces_of_a_foreign_run(w: World) -> Outcome:
     victim, mine = run(w), own(w, "experiment")
     headers = [("Content-Type", "application/x-protobuf"), ("X-Mlflow-Experiment-Id", mine), ("X-Mlflow-Run-Id", victim)]
@@ -107,7 +107,7 @@ def traces_of_a_foreign_run(w: World) -> Outcome:
     return [answer], bool(w.ok("POST", "3.0/mlflow/traces/search", search).get("traces"))
 
 
-@attack("who is kept out asks with HEAD, and learns what there is", since="3.10.0", before="3.16.0")
+@attack("who is kept out learns by HEAD what there is", since="3.10.0", before="3.16.0")
 def head(w: World) -> Outcome:
     query = {"run_uuid": w.get("run with artifact"), "path": "notes.txt"}
     paths = ((f"{API}/experiments/get", {"experiment_id": w.get("experiment")}), ("/get-artifact", query))

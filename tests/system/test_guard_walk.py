@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -14,20 +15,23 @@ import pytest
 from support import mlflow_server
 from support.guard_walk import holes, report
 from support.guard_walk.attacks import ATTACKS, Outcome
-from support.guard_walk.client import Client
+from support.guard_walk.client import Client, basic
+from support.guard_walk.make_genai import SECRET
 from support.guard_walk.provider import provider
 from support.guard_walk.walk import Walk
 from support.guard_walk.world import PASSWORD, VARIABLES, World
 from support.own_network import attempts_to_leave, own_network
 
 CLIENT = Path(report.__file__).with_name("use_client.py")
+# Version -> whose X-Forwarded-For its server believes: nobody's, as ours do when not told otherwise, or that of a proxy on this machine.
+TRUSTED = {"3.17.2": "", "3.10.0": "127.0.0.1"}
 ATTACK_NAMES = [attack.name for attack in ATTACKS]
 
 
 @contextmanager
 def world(folder: Path, version: str, guard: bool) -> Iterator[World]:
     """A server with everything in `folder`, the settings of the Assistant among it, and the users and objects on it."""
-    variables = {**VARIABLES, "HOME": str(folder)}
+    variables = {**VARIABLES, "HOME": str(folder), "FORWARDED_ALLOW_IPS": TRUSTED[version]}
     with provider() as models:
         server = mlflow_server.start(
             folder, version=version, cheap_logins=True, guard=guard, variables=variables, idle_jobs=True
@@ -38,7 +42,7 @@ def world(folder: Path, version: str, guard: bool) -> Iterator[World]:
             server.stop()
 
 
-@pytest.fixture(scope="module", params=["3.17.2", "3.10.0"])
+@pytest.fixture(scope="module", params=list(TRUSTED))
 def version(request: pytest.FixtureRequest) -> Iterator[str]:
     """Its servers and clients are in a network of their own, from which no way leads out."""
     mlflow_server.mlflow_venv(request.param)
@@ -122,6 +126,23 @@ def test_the_own_password_is_changed(guarded: World):
     assert person.ask("PATCH", "/api/2.0/mlflow/users/update-password", body).is_good
     other = Client(guarded.server.port, (name, "another-password"))
     assert other.ask("GET", "/version").status == 200 and person.ask("GET", "/version").status == 401
+
+
+def test_the_audit_log_names_who_asked(version: str, guarded: World):
+    headers = [("X-Forwarded-For", "198.51.100.7")]
+    guarded.reader.ask("DELETE", "/api/2.0/mlflow/users/delete", {"username": "of-the-audit"}, headers=headers)
+    lines = [line.removeprefix("audit ") for line in guarded.server.log.read_text().splitlines() if line.startswith("audit {")]
+    (found,) = [line for line in map(json.loads, lines) if line["resource"] == {"username": "of-the-audit"}]
+    assert (found["user"], found["method"], found["status"]) == ("reader", "DELETE", 403)
+    assert found["address"] == ("198.51.100.7" if TRUSTED[version] else "127.0.0.1")
+
+
+def test_the_log_has_no_secrets(guarded: World, walk: Walk, with_guard):
+    """Neither the lines of the guard nor those of MLflow."""
+    text = guarded.server.log.read_text(errors="replace")
+    logins = [client.login for client in (guarded.admin, guarded.owner, guarded.reader, guarded.denied)]
+    secrets = {SECRET, *(password for _, password in logins), *(basic(*login).split()[1] for login in logins)}
+    assert "audit {" in text and not [secret for secret in secrets if secret in text]
 
 
 def test_the_client_of_mlflow_works(version: str, guarded: World, tmp_path: Path):

@@ -35,6 +35,7 @@ def dataset_record(w: World) -> str:
     return next(row["dataset_record_id"] for row in rows if text in json.dumps(row))
 
 
+SECRET = "sk-0123456789"
 SCORER = {
     "name": "",
     "description": None,
@@ -124,7 +125,7 @@ def write_job(w: World, name: str, params: dict) -> str:
 @maker("secret")
 def secret(w: World, provider: str = "openai") -> str:
     name = w.unique("secret")
-    body = {"secret_name": name, "secret_value": {"api_key": "sk-0123456789"}, "provider": provider}
+    body = {"secret_name": name, "secret_value": {"api_key": SECRET}, "provider": provider}
     body["auth_config"] = {"api_base": f"{w.provider}/v1"}
     id_ = w.ok("POST", "3.0/mlflow/gateway/secrets/create", body, w.owner)["secret"]["secret_id"]
     w.names["secret", id_] = name

@@ -53,14 +53,15 @@ class Server:
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": content})
 
-    def ask(self, path, user="", password="", method="GET", body=b"", address="192.0.2.1", headers=()):
+    def ask(self, path, user="", password="", method="GET", body=b"", address="192.0.2.1", headers=(), query=b""):
         password = password or PASSWORDS.get(user, "")
         given = [(b"host", b"h"), *headers]
         if body:
             given.append((b"content-type", b"application/json"))
         if user:
             given.append((b"authorization", b"Basic " + base64.b64encode(f"{user}:{password}".encode())))
-        scope = {"type": "http", "method": method, "path": self.prefix + path, "query_string": b"", "headers": given, "client": (address, 1)}
+        scope = {"type": "http", "method": method, "path": self.prefix + path, "query_string": query}
+        scope |= {"headers": given, "client": (address, 1)}
         messages, chunks = [], [{"type": "http.request", "body": body[:3], "more_body": True}, {"type": "http.request", "body": body[3:]}]
 
         async def receive():
@@ -72,7 +73,7 @@ class Server:
         async def receive_at_once():
             return {"type": "http.request", "body": body}
 
-        whole = receive if "/mlflow/" in path else receive_at_once
+        whole = receive if "/mlflow/" in path or path == "/v1/traces" and body else receive_at_once
         asyncio.run(self.guard(scope, whole, send))
         start, *rest = messages
         self.headers = dict(start["headers"])
@@ -226,6 +227,32 @@ def test_an_answer_that_proves_no_login_counts_as_none():
     assert server.ask("/version", "bob", "a guess")[0] == 429
 
 
+def test_a_guess_is_possible_again_when_it_says_so():
+    server = Server()
+    for _ in range(FAILURES):
+        server.ask("/version", "bob", "a guess")
+    assert server.ask("/version", "bob", "a guess")[0] == 429
+    seconds = int(server.headers[b"retry-after"])
+    server.now += seconds - 1
+    assert server.ask("/version", "bob", "a guess")[0] == 429
+    server.now += 1
+    assert server.ask("/version", "bob", "a guess")[0] == 401
+
+
+def test_guesses_about_users_that_there_are_not_are_counted_alike():
+    server = Server()
+    statuses = [server.ask("/version", "nobody", "a guess")[0] for _ in range(FAILURES + 1)]
+    assert statuses == [401] * FAILURES + [429]
+
+
+def test_right_passwords_of_others_do_not_help_who_guesses():
+    server = Server()
+    for _ in range(FAILURES):
+        server.ask("/version", "admin", "a guess")
+        assert server.ask("/version", "bob")[0] == 200
+    assert server.ask("/version", "admin", "a guess")[0] == 429
+
+
 def test_memory_is_bounded(monkeypatch):
     monkeypatch.setattr("mlops_guard.guessing.REMEMBERED", 3)
     guessing = Guessing(lambda: 0.0)
@@ -233,6 +260,10 @@ def test_memory_is_bounded(monkeypatch):
         guessing.wrong((f"user{number}", "x"), "192.0.2.1")
         guessing.right((f"user{number}", "y"))
     assert len(guessing._failures) == len(guessing._right) == 3
+    for _ in range(100):
+        guessing.wrong(("u" * 100_000, "x" * 100_000), "192.0.2.1")
+    assert max(map(len, guessing._failures.values())) == FAILURES
+    assert {len(key) for key in [*guessing._failures, *guessing._right]} == {32}
 
 
 def test_the_audit_log():
@@ -250,3 +281,59 @@ def test_the_audit_log():
     }  # fmt: skip
     assert (second["status"], third["status"]) == (401, 403)
     assert not any(secret in line for line in server.lines for secret in ("open-sesame", "wrong-password", "right-for-bob", "Basic"))
+
+
+def test_the_audit_log_has_no_secret_of_a_query_and_one_line_for_each_request():
+    server = Server()
+    query = b"run_id=r1&token=open-sesame&password=hidden&name=a%0Aaudit%20%7B%7D"
+    server.ask("/api/2.0/mlflow/runs/delete\naudit {}", "bob", method="POST", query=query, headers=[(b"cookie", b"session=hidden")])
+    (line,) = server.lines
+    assert line.count("\n") == 1 and "open-sesame" not in line and "hidden" not in line
+    assert json.loads(line.removeprefix("audit "))["resource"] == {"run_id": "r1", "name": "a\naudit {}"}
+
+
+@pytest.mark.parametrize(("method", "path"), [("PATCH", "/api/2.0/mlflow/users/update-password"), ("POST", "/api/2.0/mlflow/users/create")])
+def test_the_audit_log_has_no_new_password(method, path):
+    server = Server()
+    server.ask(path, "admin", method=method, body=b'{"username": "bob", "password": "new-one", "current_password": "right-for-admin"}')
+    line = json.loads(server.lines[0].removeprefix("audit "))
+    assert line["resource"] == {"username": "bob"} and "new-one" not in server.lines[0]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 503])
+def test_what_is_refused_is_in_the_audit_log(status, tmp_path):
+    server = Server(tmp_path if status == 503 else "")
+    if status == 429:
+        for _ in range(FAILURES):
+            server.ask("/version", "bob", "a guess")
+    path = {400: "/a/../b", 403: "/api/2.0/mlflow/webhooks"}.get(status, "/version")
+    password = "a guess" if status in (401, 429) else ""
+    assert server.ask(path, "bob", password)[0] == status
+    line = json.loads(server.lines[-1].removeprefix("audit "))
+    assert (line["status"], line["user"], line["path"], line["method"]) == (status, "bob", path, "GET")
+
+
+def test_a_second_login_is_refused_before_the_first_is_looked_at():
+    server = Server()
+    second = [(b"Authorization", b"Basic " + base64.b64encode(b"admin:right-for-admin"))]
+    assert server.ask("/version", "bob", headers=second)[0] == 400
+    assert server.asked == []
+
+
+def test_a_trace_by_opentelemetry_is_looked_at_and_passed_on_as_it_came():
+    server = Server()
+    assert server.ask("/v1/traces", "bob", method="POST", body=b"\x0a\x00spans")[0] == 200
+    assert server.bodies == [b"\x0a\x00spans"]
+    assert server.ask("/v1/traces", "bob", method="POST", body=b"mlflow.traceTag.mlflow.artifactLocation")[0] == 400
+    assert len(server.bodies) == 1
+
+
+def test_what_is_no_request_is_passed_on():
+    server, seen = Server(), []
+
+    async def wrapped(scope, receive, send):
+        seen.append(scope["type"])
+
+    server.guard.wrapped = wrapped
+    asyncio.run(server.guard({"type": "lifespan"}, None, None))
+    assert seen == ["lifespan"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 
 import pytest
 from mlops_guard.request import Refused, Request
@@ -116,7 +118,18 @@ def test_a_get_request_has_no_body():
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/2.0/mlflow/../mlflow/experiments/get", "/api//2.0/mlflow/runs/get", "/x/./y", "//api/2.0/mlflow/runs/get", "/a/%2e%2e/b", "/.."],
+    [
+        "/api/2.0/mlflow/../mlflow/experiments/get",
+        "/api//2.0/mlflow/runs/get",
+        "/x/./y",
+        "//api/2.0/mlflow/runs/get",
+        "/a/%2e%2e/b",
+        "/a/%2E./b",
+        "/a%2f..%2fb",
+        "/..",
+        "/static-files/../api/2.0/mlflow/runs/get",
+        "/health/../api/2.0/mlflow/runs/get",
+    ],
 )
 def test_a_path_with_dots_or_holes_is_refused(path):
     with pytest.raises(Refused, match="The path has a segment"):
@@ -175,12 +188,24 @@ def test_the_experiment_of_traces_is_a_plain_number(value):
         ("/api/2.0/mlflow/webhooks", True),
         ("/ajax-api/2.0/mlflow/webhooks/1/test", True),
         ("/ajax-api/3.0/mlflow/demo/delete", True),
+        ("/api/2.0/mlflow/users/create-ui", True),
+        ("/ajax-api/3.0/jobs/", True),
+        ("/ajax-api/3.0/jobs", True),
+        ("/ajax-api/3.0/jobs/search", False),
+        ("/ajax-api/3.0/mlflow/jobs/1", False),
         ("/ajax-api/3.0/mlflow/demo/generate", False),
         ("/api/2.0/mlflow/webhooks-of-mine", False),
     ],
 )
 def test_routes_for_admins(path, expected):
     assert request(path).is_for_admins is expected
+
+
+@pytest.mark.parametrize("name", [b"Content-Type", b"Content-Encoding", b"X-Mlflow-Experiment-Id", b"X-Mlflow-Run-Id"])
+def test_a_header_that_is_read_in_two_ways_is_refused(name):
+    """Flask reads `application/json,text/plain`, FastAPI the first, and we as well."""
+    with pytest.raises(Refused, match=f"two {name.decode()} headers"):
+        request("/api/2.0/mlflow/runs/search", headers=((name.lower(), b"application/json"), (name, b"text/plain"))).check_head()
 
 
 def test_two_logins_or_a_second_way_in_are_refused():
@@ -210,3 +235,96 @@ def test_the_resource_of_an_audit_line():
     made = request("/api/2.0/mlflow/users/update-password", "PATCH", query="run_id=r1")
     made.check_content(b'{"username": "bob", "password": "secret", "experimentId": "3", "tags": [1]}')
     assert made.resource() == {"run_id": "r1", "username": "bob", "experiment_id": "3"}
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "expected"),
+    [
+        ("/ml/graphql", "/ml", "/graphql"),
+        ("/ml", "/ml", "/"),
+        ("/ml/", "/ml", "/"),
+        ("/mlx/graphql", "/ml", "/mlx/graphql"),
+        ("/ml/ml/health", "/ml", "/ml/health"),
+        ("/graphql", "/ml", "/graphql"),
+        ("/graphql", "", "/graphql"),
+    ],
+)
+def test_the_static_prefix_is_taken_away_once(path, prefix, expected):
+    assert request(path, prefix=prefix).path == expected
+
+
+@pytest.mark.parametrize("path", ["/health", "/static-files/main.js", "/favicon.ico"])
+@pytest.mark.parametrize("prefix", ["", "/ml"])
+def test_what_is_public_is_so_with_a_prefix_and_without(path, prefix):
+    assert request(prefix + path, "GET", prefix=prefix).is_public
+    assert not request(prefix + "/api" + path, "GET", prefix=prefix).is_public
+
+
+@pytest.mark.parametrize("variables", ['"{}"', "[]", "1"])
+def test_variables_of_graphql_are_an_object(variables):
+    with pytest.raises(Refused, match="variables are an object"):
+        request("/graphql").check_content(b'{"query": "{ test }", "variables": %s}' % variables.encode())
+
+
+@pytest.mark.parametrize("query", ['["{", "x", "}"]', "{}", "null", "1"])
+def test_a_query_of_graphql_is_a_text(query):
+    with pytest.raises(Refused, match="query is a text"):
+        request("/graphql").check_content(b'{"query": %s}' % query.encode())
+
+
+def test_many_queries_of_graphql_at_once_are_refused():
+    with pytest.raises(Refused, match="must be a JSON object"):
+        request("/graphql").check_content(b'[{"query": "{ test }"}]')
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "utf-8-sig"])
+def test_json_in_any_encoding_that_mlflow_reads_is_looked_at(encoding):
+    with pytest.raises(Refused, match="in its plain form|is not JSON"):
+        request("/api/2.0/mlflow/runs/search").check_content('{"experiment_ids": ["03"]}'.encode(encoding))
+
+
+def test_names_written_with_escapes_are_looked_at():
+    with pytest.raises(Refused, match="in its plain form"):
+        request("/api/2.0/mlflow/runs/search").check_content(rb'{"experiment_\u0069ds": ["\u00303"]}')
+
+
+PLACE = "mlflow.artifactLocation"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content"),
+    [
+        ("POST", "/api/2.0/mlflow/traces", {"experiment_id": "1", "tags": [{"key": PLACE, "value": "x"}]}),
+        ("PATCH", "/api/2.0/mlflow/traces/tr-1", {"tags": [{"key": PLACE, "value": "x"}]}),
+        ("PATCH", "/ajax-api/3.0/mlflow/traces/tr-1/tags", {"key": PLACE, "value": "x"}),
+        ("POST", "/api/3.0/mlflow/traces", {"trace": {"trace_info": {"tags": {PLACE: "x"}}}}),
+        ("POST", "/api/3.0/mlflow/traces", {"trace": {"traceInfo": {"tags": {"mlflow.trace.archiveLocation": "x"}}}}),
+    ],
+)
+def test_where_artifacts_of_traces_lie_is_said_by_mlflow_alone(method, path, content):
+    with pytest.raises(Refused, match="said by MLflow alone"):
+        request(path, method).check_content(json.dumps(content).encode())
+    request(path, method).check_content(json.dumps(content).replace("Location", "Otherwise").encode())
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        (b"", bytes),
+        (b"gzip", gzip.compress),
+        (b"GZIP", gzip.compress),
+        (b"deflate", zlib.compress),
+        (b"deflate", lambda body: zlib.compress(body)[2:-4]),
+    ],
+)
+@pytest.mark.parametrize("body", [b"\x0a\x27mlflow.traceTag.%s\x12", b'{"a": [{"key": "mlflow.traceTag.%s"}]}', b'{"\\u006dlflow.traceTag.%s": 1}'])
+def test_the_same_by_opentelemetry(body, encoding, pack):
+    made = request("/v1/traces", headers=((b"content-encoding", encoding),))
+    with pytest.raises(Refused, match="said by MLflow alone"):
+        made.check_content(pack(body % PLACE.encode()))
+    made.check_content(pack(body % b"mlflow.note"))
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"deflate", b"br"])
+def test_what_can_not_be_unpacked_is_left_to_mlflow(encoding):
+    request("/v1/traces", headers=((b"content-encoding", encoding),)).check_content(b"spans")

@@ -337,3 +337,29 @@ def test_what_is_no_request_is_passed_on():
     server.guard.wrapped = wrapped
     asyncio.run(server.guard({"type": "lifespan"}, None, None))
     assert seen == ["lifespan"]
+
+
+def test_the_audit_line_is_written_before_the_answer_and_without_one():
+    server, order = Server(), []
+    server.guard.audit = Audit(order.append, lambda: 0)
+    scope = {"type": "http", "method": "POST", "path": "/x", "query_string": b"", "headers": [], "client": ("192.0.2.1", 1)}
+
+    async def receive():
+        return {"type": "http.request", "body": b""}
+
+    async def send(message):
+        order.append(message["type"])
+
+    async def answers(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def fails(scope, receive, send):
+        raise OSError
+
+    server.guard.wrapped = answers
+    asyncio.run(server.guard(scope, receive, send))
+    server.guard.wrapped = fails
+    with pytest.raises(OSError):
+        asyncio.run(server.guard(scope, receive, send))
+    first, answer, second = order
+    assert '"status": 200' in first and answer == "http.response.start" and '"status": 500' in second

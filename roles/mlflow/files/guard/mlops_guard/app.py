@@ -37,8 +37,9 @@ class Guard:
             request.check_head()
             await self._check_login(scope, request)
             if request.path == DOOR:
-                await self._answer(send, 200, await self._move_door(scope, request))
+                moved = await self._move_door(scope, request)
                 self.audit.note(request, 200)
+                await self._answer(send, 200, moved)
                 return
             if request.has_content:
                 body = await read(receive)
@@ -116,20 +117,22 @@ class Guard:
             self.guessing.right(login)
 
     async def _pass_on(self, scope: dict, request: Request, receive: Callable, send: Callable) -> None:
-        began, status = self.guessing.clock(), 500
+        began, answered = self.guessing.clock(), False
 
         async def look(message: dict) -> None:
-            nonlocal status
+            nonlocal answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                answered, status = True, message["status"]
                 if status == 401 or (request.method != "OPTIONS" and not request.is_public):
                     await self._learn(request, status, began)
+                self.audit.note(request, status)  # Before whoever asked knows of it.
             await send(message)
 
         try:
             await self.wrapped(scope, receive, look)
         finally:
-            self.audit.note(request, status)
+            if not answered:
+                self.audit.note(request, 500)
 
     @staticmethod
     async def _answer(send: Callable, status: int, content: dict, headers: dict[str, str] | None = None) -> None:

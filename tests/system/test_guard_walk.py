@@ -131,7 +131,11 @@ def test_the_own_password_is_changed(guarded: World):
 def test_the_audit_log_names_who_asked(version: str, guarded: World):
     headers = [("X-Forwarded-For", "198.51.100.7")]
     guarded.reader.ask("DELETE", "/api/2.0/mlflow/users/delete", {"username": "of-the-audit"}, headers=headers)
-    lines = [line.removeprefix("audit ") for line in guarded.server.log.read_text().splitlines() if line.startswith("audit {")]
+    lines = [
+        line.removeprefix("audit ")
+        for line in guarded.server.log.read_text().splitlines()
+        if line.startswith("audit {")
+    ]
     (found,) = [line for line in map(json.loads, lines) if line["resource"] == {"username": "of-the-audit"}]
     assert (found["user"], found["method"], found["status"]) == ("reader", "DELETE", 403)
     assert found["address"] == ("198.51.100.7" if TRUSTED[version] else "127.0.0.1")

@@ -9,7 +9,6 @@ from support.guard_walk.client import basic
 from support.guard_walk.make_genai import SCORER
 from support.guard_walk.world import HOOK, PASSWORD, World
 
-
 FULL_ACCESS = {"model": "x", "selected": True, "base_url": "http://127.0.0.1:1", "permissions": {"full_access": True}}
 
 

@@ -49,7 +49,11 @@ def object_in_a_string(w: World) -> Outcome:
     return changed(w.reader.ask("POST", f"{API}/experiments/update", text))
 
 
-@attack("somebody else's experiment is renamed: `experiment_id` is one's own, `experimentId` is his", since="3.10.0", before="3.17.0")
+@attack(
+    "somebody else's experiment is renamed: `experiment_id` is one's own, `experimentId` is his",
+    since="3.10.0",
+    before="3.17.0",
+)
 def two_spellings(w: World) -> Outcome:
     victim, mine = experiment(w), own(w, "experiment")
     answers = []

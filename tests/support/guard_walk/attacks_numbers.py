@@ -6,11 +6,10 @@ from support.guard_walk.attack import API, Outcome, attack, found, own
 from support.guard_walk.make_tracking import MARKER, experiment, run
 from support.guard_walk.world import World
 
-
 NUMBERS = ("0{}", " {}", "+{}", "{} ", "\uff10{}")  # the last has a zero of full width
 
 
-@attack("who is kept out of experiment 3 calls it `03`, ` 3`, `+3`, `3 ` or `０3`: in a query", since="3.10.0")
+@attack("who is kept out of experiment 3 calls it `03`, ` 3`, `+3`, `3 ` or `\uff103`: in a query", since="3.10.0")
 def number_in_query(w: World) -> Outcome:
     victim = experiment(w)
     ask = w.denied.ask
@@ -30,11 +29,19 @@ def number_in_body(w: World) -> Outcome:
 @attack("… or `3` without quotes, in a body", since="3.10.0")
 def number_without_quotes(w: World) -> Outcome:
     victim = int(experiment_with_all(w))
-    many, place = {"experiment_ids": [victim]}, {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": victim}}
+    many, place = (
+        {"experiment_ids": [victim]},
+        {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": victim}},
+    )
     bodies = {"2.0/mlflow/runs/search": many, "2.0/mlflow/experiments/search-datasets": many}
     bodies |= {"2.0/mlflow/logged-models/search": many, "3.0/mlflow/datasets/search": many}
-    bodies |= {"3.0/mlflow/traces/search": {"locations": [place]}, "3.0/mlflow/issues/search": {"experiment_id": victim}}
-    answers = [w.denied.ask("POST", f"/{each}/{path}", body) for path, body in bodies.items() for each in ("api", "ajax-api")]
+    bodies |= {
+        "3.0/mlflow/traces/search": {"locations": [place]},
+        "3.0/mlflow/issues/search": {"experiment_id": victim},
+    }
+    answers = [
+        w.denied.ask("POST", f"/{each}/{path}", body) for path, body in bodies.items() for each in ("api", "ajax-api")
+    ]
     return found(*answers)
 
 
@@ -59,7 +66,9 @@ def number_in_graphql(w: World) -> Outcome:
     field = '{{ mlflowGetExperiment(input: {{experimentId: "{}"}}) {{ experiment {{ name }} }} }}'
     queries = [field.format(each.format(victim)) for each in NUMBERS]
     queries.append(field.format("\\u0030" + victim))
-    queries.append('{{ mlflowGetExperiment(input: {{experimentId #"\n: """0{}"""}}) {{ experiment {{ name }} }} }}'.format(victim))
+    queries.append(
+        f'{{ mlflowGetExperiment(input: {{experimentId #"\n: """0{victim}"""}}) {{ experiment {{ name }} }} }}'
+    )
     return found(*(w.denied.ask("POST", "/graphql", {"query": each}) for each in queries))
 
 
@@ -88,12 +97,20 @@ def no_number(w: World) -> Outcome:
 def empty_number(w: World) -> Outcome:
     w.get("default experiment")
     empty = {"experiment_id": ""}
-    answers = [w.denied.ask("GET", f"{API}/experiments/get", query=empty), w.denied.ask("POST", f"{API}/runs/create", empty)]
+    answers = [
+        w.denied.ask("GET", f"{API}/experiments/get", query=empty),
+        w.denied.ask("POST", f"{API}/runs/create", empty),
+    ]
     answers += [w.denied.ask("POST", f"{API}/runs/search", {"experiment_ids": each}) for each in ([""], [])]
     return [each for each in answers if MARKER in each.text or '"run_id"' in each.text], found(*answers)[1]
 
 
-@attack("who is kept out of an experiment searches in it and in one of his own", since="3.10.0", before="3.16.0", closed=False)
+@attack(
+    "who is kept out of an experiment searches in it and in one of his own",
+    since="3.10.0",
+    before="3.16.0",
+    closed=False,
+)
 def lists_with_ones_own(w: World) -> Outcome:
     numbers = [own(w, "experiment", w.denied), experiment_with_all(w)]
     many = {"experiment_ids": numbers}
@@ -101,7 +118,9 @@ def lists_with_ones_own(w: World) -> Outcome:
     bodies = {"2.0/mlflow/runs/search": many, "2.0/mlflow/experiments/search-datasets": many}
     bodies |= {"2.0/mlflow/logged-models/search": many, "3.0/mlflow/datasets/search": many}
     bodies |= {"3.0/mlflow/traces/search": {"locations": places}}
-    answers = [w.denied.ask("POST", f"/{each}/{path}", body) for path, body in bodies.items() for each in ("api", "ajax-api")]
+    answers = [
+        w.denied.ask("POST", f"/{each}/{path}", body) for path, body in bodies.items() for each in ("api", "ajax-api")
+    ]
     for path in ("2.0/mlflow/traces", "3.0/mlflow/datasets/search"):
         answers += [w.denied.ask("GET", f"/{each}/{path}", query=many) for each in ("api", "ajax-api")]
     text = "mutation Ask($i: MlflowSearchRunsInput!) { mlflowSearchRuns(input: $i) { runs { info { runName } } } }"

@@ -36,7 +36,11 @@ def version_of_foreign_artifacts(w: World) -> Outcome:
     place = f"{w.get('experiment')}/{w.get('run with artifact')}/artifacts"
     folder = w.server.log.parent / "artifacts" / place
     sources = [f"mlflow-artifacts:/{place}", f"mlflow-artifacts:/./{place}", f"mlflow-artifacts:/0/../{place}"]
-    sources += [f"mlflow-artifacts://127.0.0.1:{w.server.port}/{place}", f"runs:/{w.get('run with artifact')}/.", str(folder)]
+    sources += [
+        f"mlflow-artifacts://127.0.0.1:{w.server.port}/{place}",
+        f"runs:/{w.get('run with artifact')}/.",
+        str(folder),
+    ]
     sources += [f"file://{folder}", f"{w.server.url}/api/2.0/mlflow-artifacts/artifacts/{place}"]
     answers = []
     for source in sources:
@@ -50,7 +54,9 @@ def version_of_foreign_artifacts(w: World) -> Outcome:
 @attack("a trace of one's own shows the artifacts of somebody else's run", since="3.10.0")
 def trace_with_foreign_artifacts(w: World) -> Outcome:
     mine, victim = own(w, "experiment", w.denied), w.get("run with artifact")
-    put_artifact(w, f"{w.get('experiment')}/{victim}/artifacts/traces.json", json.dumps({"spans": [], "x": MARKER}).encode())
+    put_artifact(
+        w, f"{w.get('experiment')}/{victim}/artifacts/traces.json", json.dumps({"spans": [], "x": MARKER}).encode()
+    )
     tag = {"key": "mlflow.artifactLocation", "value": f"mlflow-artifacts:/{w.get('experiment')}/{victim}/artifacts"}
     ids, info = [], {"trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": mine}}}
     info |= {"request_time": "2026-01-01T00:00:00Z", "state": "OK"}
@@ -64,7 +70,9 @@ def trace_with_foreign_artifacts(w: World) -> Outcome:
         w.denied.ask("POST", "/api/3.0/mlflow/traces", body)
     for id_ in ids:
         w.denied.ask("PATCH", f"/api/3.0/mlflow/traces/{id_}/tags", tag)
-        w.denied.ask("PATCH", f"{API}/traces/{id_}", {"timestamp_ms": 2, "status": "OK", "request_metadata": [], "tags": [tag]})
+        w.denied.ask(
+            "PATCH", f"{API}/traces/{id_}", {"timestamp_ms": 2, "status": "OK", "request_metadata": [], "tags": [tag]}
+        )
     for encoding in ("", "gzip"):  # by OpenTelemetry
         number = secrets.token_bytes(16)
         content = spans(number, w.unique(), f"mlflow.traceTag.{tag['key']}", tag["value"])
@@ -76,7 +84,12 @@ def trace_with_foreign_artifacts(w: World) -> Outcome:
     return found(*(ask("GET", "/ajax-api/2.0/mlflow/get-trace-artifact", query={"request_id": id_}) for id_ in ids))
 
 
-@attack("GraphQL names the models of a run to somebody who may see the run alone", since="3.10.0", before="3.17.0", closed=False)
+@attack(
+    "GraphQL names the models of a run to somebody who may see the run alone",
+    since="3.10.0",
+    before="3.17.0",
+    closed=False,
+)
 def models_of_a_run(w: World) -> Outcome:
     body = {"experiment_id": own(w, "experiment", w.owner)}
     seen = w.ok("POST", "2.0/mlflow/runs/create", body, w.owner)["run"]["info"]["run_id"]
@@ -100,7 +113,11 @@ def odd_paths(w: World) -> Outcome:
 @attack("traces of one's own become those of somebody else's run", since="3.17.0")
 def traces_of_a_foreign_run(w: World) -> Outcome:
     victim, mine = run(w), own(w, "experiment")
-    headers = [("Content-Type", "application/x-protobuf"), ("X-Mlflow-Experiment-Id", mine), ("X-Mlflow-Run-Id", victim)]
+    headers = [
+        ("Content-Type", "application/x-protobuf"),
+        ("X-Mlflow-Experiment-Id", mine),
+        ("X-Mlflow-Run-Id", victim),
+    ]
     answer = w.reader.ask("POST", "/v1/traces", spans(secrets.token_bytes(16), w.unique()), headers=headers)
     place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": mine}}
     search = {"locations": [place], "filter": f"run_id = '{victim}'"}

@@ -104,7 +104,11 @@ def job(w: World) -> str:
 @maker("optimization job")
 def optimization_job(w: World) -> str:
     """It has a run of its own, which goes with it."""
-    params = {"experiment_id": w.get("experiment"), "run_id": run(w), "prompt_uri": f"prompts:/{w.get('prompt')}/{w.get('prompt version')}"}
+    params = {
+        "experiment_id": w.get("experiment"),
+        "run_id": run(w),
+        "prompt_uri": f"prompts:/{w.get('prompt')}/{w.get('prompt version')}",
+    }
     params |= {"optimizer_type": "gepa", "optimizer_config": {}, "dataset_id": "", "scorer_names": []}
     return write_job(w, "optimize_prompts", params)
 

@@ -59,7 +59,7 @@ def read() -> dict[str, Column]:
         if any(VERSION.fullmatch(cell) for cell in cells):
             head = cells
         elif line.startswith("|") and not set(line) <= set("|- "):
-            for name, cell in zip(head, cells):
+            for name, cell in zip(head, cells, strict=True):
                 if VERSION.fullmatch(name):
                     found.setdefault(name, {})[cells[0]] = cell
     return found

@@ -30,7 +30,11 @@ PEOPLE = [
 ]
 
 PERMISSIONS = [
-    Row(f"GET {USERS.replace('2.0', '3.0')}/current/permissions", LOGIN, shown="one's own permissions, those that keep one out among them"),
+    Row(
+        f"GET {USERS.replace('2.0', '3.0')}/current/permissions",
+        LOGIN,
+        shown="one's own permissions, those that keep one out among them",
+    ),
     Row(f"GET {GRANTS}/list", ADMIN, query={"username": "owner"}),
     Row(f"GET {GRANTS}/get", ADMIN, query={"username": "owner", **ON_EXPERIMENT}),
     Row(f"POST {GRANTS}/grant", MANAGE, {"username": "{new user}", **ON_EXPERIMENT, "permission": "READ"}),

@@ -89,7 +89,10 @@ INVOKED = "POST /gateway/<endpoint_name>/mlflow/invocations"
 GEMINI = "POST /gateway/gemini/v1beta/models/<endpoint_name>"
 NEWEST = [
     Row("POST /gateway/mlflow/v1/chat/completions", USE, ASKED, since="3.17.0"),
-    *(Row(f"{OPENAI}/{path}", USE, ASKED, since="3.17.0") for path in ("chat/completions", "embeddings", "responses", "responses/compact")),
+    *(
+        Row(f"{OPENAI}/{path}", USE, ASKED, since="3.17.0")
+        for path in ("chat/completions", "embeddings", "responses", "responses/compact")
+    ),
     Row("POST /gateway/anthropic/v1/messages", USE, {**ASKED, "model": "{name of anthropic endpoint}"}, since="3.17.0"),
     Row("POST /gateway/typesafe/v1/systemone", USE, {**ASKED, "model": "{name of typesafe endpoint}"}, since="3.17.0"),
     Row(INVOKED, USE, QUESTION, path=NAME, since="3.17.0"),

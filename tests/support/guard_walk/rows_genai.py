@@ -107,11 +107,22 @@ ISSUES = [
     Row("POST 3.0/mlflow/issues", EDIT, {**ONE, "name": "walk", "description": "walk"}),
     Row("POST 3.0/mlflow/issues/search", READ, ONE),
     Row("GET 3.0/mlflow/issues/<issue_id>", READ, path={"issue_id": "{issue}"}),
-    Row("PATCH 3.0/mlflow/issues/<issue_id>", EDIT, {"issue_id": "{issue}", "description": MARKER}, path={"issue_id": "{issue}"}),
+    Row(
+        "PATCH 3.0/mlflow/issues/<issue_id>",
+        EDIT,
+        {"issue_id": "{issue}", "description": MARKER},
+        path={"issue_id": "{issue}"},
+    ),
     Row(
         "POST 3.0/mlflow/issues/invoke",
         EDIT,
-        {**ONE, "trace_ids": ["{trace}"], "categories": ["x"], "provider": "openai", "endpoint_name": "{name of endpoint}"},
+        {
+            **ONE,
+            "trace_ids": ["{trace}"],
+            "categories": ["x"],
+            "provider": "openai",
+            "endpoint_name": "{name of endpoint}",
+        },
     ),
 ]
 
@@ -122,7 +133,11 @@ JOBS = [
     Row("PATCH 3.0/jobs/cancel/<job_id>", MANAGE, path={"job_id": "{new job}"}),
     Row("GET 3.0/mlflow/jobs/<job_id>", MANAGE, path={"job_id": "{job}"}),
     Row("PATCH 3.0/mlflow/jobs/cancel/<job_id>", MANAGE, path={"job_id": "{new job}"}),
-    Row("POST 3.0/mlflow/prompt-optimization/jobs", EDIT, {**ONE, "source_prompt_uri": "prompts:/{prompt}/{prompt version}", "config": OPTIMIZED}),
+    Row(
+        "POST 3.0/mlflow/prompt-optimization/jobs",
+        EDIT,
+        {**ONE, "source_prompt_uri": "prompts:/{prompt}/{prompt version}", "config": OPTIMIZED},
+    ),
     Row("GET 3.0/mlflow/prompt-optimization/jobs/search", READ, query=ONE),
     Row("POST 3.0/mlflow/prompt-optimization/jobs/search", READ, ONE),
     Row(OPTIMIZATION, READ, path={"job_id": "{optimization job}"}, before="3.17.0"),

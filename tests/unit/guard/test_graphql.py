@@ -62,7 +62,7 @@ BAD = 'mlflowGetExperiment(input: {experimentId: "03"}) { experiment { name } }'
     "text",
     [
         "{ a: %s }",
-        "{ good: mlflowGetExperiment(input: {experimentId: \"3\"}) { experiment { name } } bad: %s }",
+        '{ good: mlflowGetExperiment(input: {experimentId: "3"}) { experiment { name } } bad: %s }',
         "query A { test } query B { %s }",
         "query { ...F } fragment F on Query { %s }",
         "{ ... on Query { %s } }",
@@ -74,8 +74,8 @@ BAD = 'mlflowGetExperiment(input: {experimentId: "03"}) { experiment { name } }'
         '{ test(inputString: """\\\\""") { output } %s }',
         '{ test(inputString: "") { output } %s }',
         '{ test(inputString: "\\\\") { output } %s }',
-        "# a comment \"\n{ %s }",
-        "# a comment \"\"\"\r{ %s }",
+        '# a comment "\n{ %s }',
+        '# a comment """\r{ %s }',
         "\ufeff{ %s }",
     ],
 )
@@ -88,9 +88,18 @@ def test_wherever_a_query_asks_it_is_found(text):
     ("text", "variables"),
     [
         ('{ mlflowGetExperiment(input: {experimentId: "0"}) { experiment { name } } }', {}),
-        ("query A($experimentId: String) { mlflowGetExperiment(input: {experimentId: $experimentId}) { x } }", {"experimentId": "3"}),
-        ("query A($i: MlflowGetExperimentInput!) { mlflowGetExperiment(input: $i) { x } }", {"i": {"experimentId": "3"}}),
-        ("query A($i: MlflowGetExperimentInput!) { mlflowGetExperiment: mlflowGetExperiment(input: $i) { x } }", {"i": {"experimentId": "3"}}),
+        (
+            "query A($experimentId: String) { mlflowGetExperiment(input: {experimentId: $experimentId}) { x } }",
+            {"experimentId": "3"},
+        ),
+        (
+            "query A($i: MlflowGetExperimentInput!) { mlflowGetExperiment(input: $i) { x } }",
+            {"i": {"experimentId": "3"}},
+        ),
+        (
+            "query A($i: MlflowGetExperimentInput!) { mlflowGetExperiment: mlflowGetExperiment(input: $i) { x } }",
+            {"i": {"experimentId": "3"}},
+        ),
         ("{ mlflowSearchRuns(input: {}) { runs { info { runName } } } }", {}),
         ('{ test(inputString: "mlflowGetExperiment(") { output } }', {}),
     ],
@@ -118,7 +127,14 @@ def test_a_question_for_one_experiment_says_for_which(text, variables):
         ("", {}),
     ],
 )
-@pytest.mark.parametrize("text", ["{ mlflowGetExperiment(%s) { x } }", "{ a: mlflowGetExperiment (#\n%s) { x } }", "query { ...F } fragment F on Query { mlflowGetExperiment(%s) { x } }"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ mlflowGetExperiment(%s) { x } }",
+        "{ a: mlflowGetExperiment (#\n%s) { x } }",
+        "query { ...F } fragment F on Query { mlflowGetExperiment(%s) { x } }",
+    ],
+)
 def test_a_question_for_no_experiment_is_one_for_number_0(text, given, variables):
     assert not names_experiments(text % given, variables)
     assert problem(text % given, variables)
@@ -130,5 +146,5 @@ def test_one_question_that_says_it_does_not_cover_another():
 
 
 def test_what_is_no_graphql_is_found_in_time():
-    for text in ('"' * 50_000, '"""' * 30_000, "\\\"\"\"" * 20_000, "#" * 50_000, "{(" * 50_000, '"""' + '\\"""' * 20_000):
+    for text in ('"' * 50_000, '"""' * 30_000, '\\"""' * 20_000, "#" * 50_000, "{(" * 50_000, '"""' + '\\"""' * 20_000):
         assert problem(text, None) == ""  # MLflow says what is wrong with it

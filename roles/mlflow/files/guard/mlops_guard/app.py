@@ -12,7 +12,7 @@ from urllib.parse import quote
 from .audit import Audit
 from .door import Door
 from .guessing import Guessing
-from .request import Refused, Request
+from .request import RefusedError, Request
 
 Application = Callable[[dict, Callable[[], Awaitable[dict]], Callable[[dict], Awaitable[None]]], Awaitable[None]]
 # Our own address on the server: GET says whether the door is open, POST opens it (an admin).
@@ -24,7 +24,15 @@ BASIC = 'Basic realm="mlflow"'
 class Guard:
     """WRAPPED is the application of MLflow, with its own authentication."""
 
-    def __init__(self, wrapped: Application, door: Door, guessing: Guessing, audit: Audit, prefix: str = "", assistant: bool = False):
+    def __init__(
+        self,
+        wrapped: Application,
+        door: Door,
+        guessing: Guessing,
+        audit: Audit,
+        prefix: str = "",
+        assistant: bool = False,
+    ):
         self.wrapped, self.door, self.guessing, self.audit = wrapped, door, guessing, audit
         self.prefix, self.assistant = prefix, assistant
 
@@ -45,9 +53,11 @@ class Guard:
                 body = await read(receive)
                 request.check_content(body)
                 receive = replay(body, receive)
-        except Refused as refused:
+        except RefusedError as refused:
             self.audit.note(request, refused.status)
-            await self._answer(send, refused.status, {"error_code": "REFUSED_BY_GUARD", "message": refused.sentence}, refused.headers)
+            await self._answer(
+                send, refused.status, {"error_code": "REFUSED_BY_GUARD", "message": refused.sentence}, refused.headers
+            )
             return
         await self._pass_on(scope, request, receive, send)
 
@@ -55,33 +65,35 @@ class Guard:
         """Refuse who may not try now, whom the door keeps out, and who may not use what upstream gives to everybody."""
         login = request.login
         if login and (seconds := self.guessing.wait(login, request.address)):
-            raise Refused(429, f"Too many wrong passwords: try again in {seconds} s.", retry_after=str(seconds))
+            raise RefusedError(429, f"Too many wrong passwords: try again in {seconds} s.", retry_after=str(seconds))
         if request.is_public:
             return
         if not self.door.lets_in(login[0] if login else "") and (login or request.is_server_info):
-            raise Refused(503, CLOSED, retry_after="10")
+            raise RefusedError(503, CLOSED, retry_after="10")
         if request.is_assistant:
             if not self.assistant:
-                raise Refused(403, "MLflow's Assistant is off on this server.")
+                raise RefusedError(403, "MLflow's Assistant is off on this server.")
             if not await self._is_admin(scope, request):
-                raise Refused(403, "MLflow's Assistant is for admins only on this server.")
+                raise RefusedError(403, "MLflow's Assistant is for admins only on this server.")
         if request.is_server_info and not (login and (await self._ask(scope, request, "/version")).status == 200):
-            raise Refused(401, "Log in to read about this server.", www_authenticate=BASIC)
+            raise RefusedError(401, "Log in to read about this server.", www_authenticate=BASIC)
         if request.is_for_admins and login and not await self._is_admin(scope, request):
-            raise Refused(403, "This is for admins only on this server.")
+            raise RefusedError(403, "This is for admins only on this server.")
         if login and (linked := request.run_of_traces):
             run, experiment = linked
             answer = await self._ask(scope, request, "/api/2.0/mlflow/runs/get", f"run_id={quote(run, safe='')}")
             if answer.json().get("run", {}).get("info", {}).get("experiment_id") != experiment:
-                raise Refused(403, "Traces are linked to runs of their own experiment only.")
+                raise RefusedError(403, "Traces are linked to runs of their own experiment only.")
 
     async def _move_door(self, scope: dict, request: Request) -> dict:
         if request.method == "POST":
             if not await self._is_admin(scope, request):
-                raise Refused(403 if request.login else 401, "Only an admin opens the door.", www_authenticate=BASIC)
+                raise RefusedError(
+                    403 if request.login else 401, "Only an admin opens the door.", www_authenticate=BASIC
+                )
             return {"open": True, "changed": self.door.open()}
         if request.method != "GET":
-            raise Refused(405, "GET or POST.")
+            raise RefusedError(405, "GET or POST.")
         return {"open": self.door.is_open()}
 
     async def _is_admin(self, scope: dict, request: Request) -> bool:
@@ -99,7 +111,13 @@ class Guard:
         # Before 3.12 the API is not below the static prefix, where the rest is.
         for place in dict.fromkeys((self.prefix + path, path)):
             answer = Answer()
-            inner = {**scope, "method": "GET", "path": place, "raw_path": place.encode(), "query_string": query.encode()}
+            inner = {
+                **scope,
+                "method": "GET",
+                "path": place,
+                "raw_path": place.encode(),
+                "query_string": query.encode(),
+            }
             inner |= {"headers": headers, "state": dict(scope.get("state") or {})}
             await self.wrapped(inner, replay(b"", None), answer.send)
             if answer.status != 404:

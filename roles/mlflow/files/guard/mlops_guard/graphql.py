@@ -7,7 +7,10 @@ from __future__ import annotations
 import re
 
 # What is left of a query without comments, commas and white space: """texts""", "texts", names, numbers and signs.
-TOKEN = re.compile(r'"""(?:\\"""|(?!""").)*"""|"(?:\\.|[^"\\\n\r])*"|[_A-Za-z][_0-9A-Za-z]*|\.\.\.|[-0-9][0-9A-Za-z.+-]*|[^\s,#\ufeff]', re.DOTALL)
+TOKEN = re.compile(
+    r'"""(?:\\"""|(?!""").)*"""|"(?:\\.|[^"\\\n\r])*"|[_A-Za-z][_0-9A-Za-z]*|\.\.\.|[-0-9][0-9A-Za-z.+-]*|[^\s,#\ufeff]',
+    re.DOTALL,
+)
 COMMENT = re.compile(r"#[^\n\r]*")
 NAMES = {"experimentId", "experimentIds", "experiment_id", "experiment_ids"}
 PLAIN = re.compile(r'"(?:0|[1-9][0-9]*)"', re.ASCII)

@@ -21,7 +21,9 @@ SLOW = 0.5
 class Guessing:
     """Failed logins of one worker, forgotten when it ends. CLOCK and SLEEP are for tests."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable] = asyncio.sleep):
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable] = asyncio.sleep
+    ):
         self.clock, self._sleep = clock, sleep
         self._key = secrets.token_bytes(32)
         # By digests: whoever guesses says how long a name is.
@@ -48,7 +50,8 @@ class Guessing:
 
     def wrong(self, login: tuple[str, str], address: str) -> None:
         key, now = self._digest(login[0], address), self.clock()
-        self._failures[key] = [when for when in self._failures.get(key, []) if now - when < WINDOW][-FAILURES + 1 :] + [now]
+        recent = [when for when in self._failures.get(key, []) if now - when < WINDOW]
+        self._failures[key] = [*recent[-FAILURES + 1 :], now]
         self._failures.move_to_end(key)
         self._right.pop(self._digest(*login), None)
         if len(self._failures) > REMEMBERED:

@@ -28,7 +28,17 @@ NUMBER = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 # Two names of one field. Clients send both, with the same value.
 RUN = {"runid", "runuuid"}
 # Below these, people keep what they like, and MLflow looks nothing up.
-FREE = {"value", "metadata", "trace_metadata", "request_metadata", "tags", "params", "tools", "server_json", "connect_options"}
+FREE = {
+    "value",
+    "metadata",
+    "trace_metadata",
+    "request_metadata",
+    "tags",
+    "params",
+    "tools",
+    "server_json",
+    "connect_options",
+}
 EXPERIMENT_OF_TRACES, RUN_OF_TRACES = b"x-mlflow-experiment-id", b"x-mlflow-run-id"
 # Headers that are given once: of several, one part of MLflow takes the first, and another one all of them with commas between.
 GIVEN_ONCE = (b"authorization", b"content-type", b"content-encoding", EXPERIMENT_OF_TRACES, RUN_OF_TRACES)
@@ -40,7 +50,7 @@ NAMES = (
 )  # fmt: skip
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that is answered here, with one sentence. HEADERS are sent with it."""
 
     def __init__(self, status: int, sentence: str, **headers: str):
@@ -154,17 +164,17 @@ class Request:
     def check_head(self) -> None:
         """Refuse what is ambiguous already without the body."""
         if self.method == "HEAD" and not self.is_public and self.path not in ("/", "/version"):
-            raise Refused(405, "HEAD is not answered here: use GET.", allow="GET")
+            raise RefusedError(405, "HEAD is not answered here: use GET.", allow="GET")
         names = [key.lower() for key, _ in self.headers]
         for name in GIVEN_ONCE:
             if names.count(name) > 1:
-                raise Refused(400, f"The request has two {name.decode().title()} headers.")
+                raise RefusedError(400, f"The request has two {name.decode().title()} headers.")
         if b"x-mlflow-authorization" in names:
-            raise Refused(400, "X-MLflow-Authorization is not taken here: use Authorization.")
+            raise RefusedError(400, "X-MLflow-Authorization is not taken here: use Authorization.")
         for path in {self.path, unquote(self.path)}:
             segments = path.split("/")[1:]
             if any(part in (".", "..") for part in segments) or "" in segments[:-1]:
-                raise Refused(400, "The path has a segment that is empty, '.' or '..'.")
+                raise RefusedError(400, "The path has a segment that is empty, '.' or '..'.")
         if experiment := self.header(EXPERIMENT_OF_TRACES):
             check_number("experiment_id", experiment)
         check_run(self.query)
@@ -173,7 +183,7 @@ class Request:
         names_in_query = [name for name, _ in self.query]
         for name in set(names_in_query):
             if snake_case(name) in NUMBERS and not name.endswith("s") and names_in_query.count(name) > 1:
-                raise Refused(400, f"The parameter {name!r} is given twice.")
+                raise RefusedError(400, f"The parameter {name!r} is given twice.")
         for name, value in self.query:
             check_number(name, value)
 
@@ -183,27 +193,27 @@ class Request:
             return
         if self.is_export:
             if traces.exported_names_place(body, self.header(b"content-encoding")):
-                raise Refused(400, PLACE_OF_TRACE)
+                raise RefusedError(400, PLACE_OF_TRACE)
             return
         if self.method in ("GET", "HEAD"):
-            raise Refused(400, f"A {self.method} request has no body here.")
+            raise RefusedError(400, f"A {self.method} request has no body here.")
         if self.header(b"content-type").partition(";")[0].strip().lower() != "application/json":
-            raise Refused(400, "The body must be JSON, with Content-Type: application/json.")
+            raise RefusedError(400, "The body must be JSON, with Content-Type: application/json.")
         try:
             content = json.loads(body, object_pairs_hook=Object)
         except (ValueError, RecursionError):
-            raise Refused(400, "The body is not JSON.") from None
+            raise RefusedError(400, "The body is not JSON.") from None
         if content is None:
             return
         if not isinstance(content, dict):
-            raise Refused(400, "The body must be a JSON object.")
+            raise RefusedError(400, "The body must be a JSON object.")
         check_fields(content, free=set() if self.is_graphql else FREE)
         if "/traces" in self.path and self.method != "DELETE" and traces.names_place(content):
-            raise Refused(400, PLACE_OF_TRACE)
+            raise RefusedError(400, PLACE_OF_TRACE)
         if self.is_graphql:
             graphql_problem = graphql.problem(content.get("query"), content.get("variables"))
             if graphql_problem:
-                raise Refused(400, graphql_problem)
+                raise RefusedError(400, graphql_problem)
         self.content = {snake_case(name): value for name, value in content.items()}
 
 
@@ -212,7 +222,7 @@ def check_run(pairs: list[tuple[str, object]]) -> None:
     runs = [value for name, value in pairs if _plain(name) in RUN]
     names = {_plain(name) for name, _ in pairs} & RUN
     if len(names) > 1 and any(value != runs[0] for value in runs):
-        raise Refused(400, "run_id and run_uuid are two names of one run, but differ here.")
+        raise RefusedError(400, "run_id and run_uuid are two names of one run, but differ here.")
 
 
 def check_number(name: str, value: object) -> None:
@@ -223,14 +233,14 @@ def check_number(name: str, value: object) -> None:
         return
     for each in value if isinstance(value, list) else [value]:
         if not (isinstance(each, str) and NUMBER.fullmatch(each)):
-            raise Refused(400, f"{name} must be a text with a number in its plain form.")
+            raise RefusedError(400, f"{name} must be a text with a number in its plain form.")
 
 
 def check_fields(content: object, free: set[str]) -> None:
     """Refuse fields that could be read in two ways, but not below those of FREE."""
     if isinstance(content, Object):
         if content.twice is not None:
-            raise Refused(400, f"The field {content.twice!r} is given twice.")
+            raise RefusedError(400, f"The field {content.twice!r} is given twice.")
         check_run(list(content.items()))
         for name, value in content.items():
             check_number(name, value)

@@ -97,7 +97,7 @@ def issue(w: World) -> str:
 
 @maker("job")
 def job(w: World) -> str:
-    """A job of the owner that waits. Jobs are off on our servers, so it is written to the database."""
+    """A job of the owner that waits. It is written to the database, because the guard lets admins alone submit any."""
     return write_job(w, "invoke_scorer", {"text": MARKER})
 
 
@@ -122,6 +122,7 @@ def write_job(w: World, name: str, params: dict) -> str:
         row["job_name" if "job_name" in columns else "function_fullname"] = name
         row = {column: value for column, value in row.items() if column in columns}
         marks = ", ".join("?" * len(row))
+        # The names in it are those of columns.
         database.execute(f"insert into jobs ({', '.join(row)}) values ({marks})", list(row.values()))  # noqa: S608
     return id_
 

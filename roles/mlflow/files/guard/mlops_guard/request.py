@@ -68,8 +68,8 @@ class Object(dict):
 
     def __init__(self, pairs: list[tuple[str, object]]):
         super().__init__(pairs)
-        names = [_plain(name) for name, _ in pairs]
-        self.twice = next((name for place, (name, _) in enumerate(pairs) if names[place] in names[:place]), None)
+        names = [_plain(pair[0]) for pair in pairs]
+        self.twice = next((pair[0] for place, pair in enumerate(pairs) if names[place] in names[:place]), None)
 
 
 def snake_case(name: str) -> str:
@@ -102,8 +102,8 @@ class Request:
     @property
     def login(self) -> tuple[str, str] | None:
         """(user, password) of HTTP Basic, None without or where it is no login that MLflow understands."""
-        kind, _, encoded = self.header(b"authorization").partition(" ")
-        if kind.lower() != "basic":
+        kind, space, encoded = self.header(b"authorization").partition(" ")
+        if not space or kind.lower() != "basic":
             return None
         try:
             user, colon, password = base64.b64decode(encoded.strip(), validate=False).decode().partition(":")
@@ -165,13 +165,13 @@ class Request:
         """Refuse what is ambiguous already without the body."""
         if self.method == "HEAD" and not self.is_public and self.path not in ("/", "/version"):
             raise RefusedError(405, "HEAD is not answered here: use GET.", allow="GET")
-        names = [key.lower() for key, _ in self.headers]
+        names = [header[0].lower() for header in self.headers]
         for name in GIVEN_ONCE:
             if names.count(name) > 1:
                 raise RefusedError(400, f"The request has two {name.decode().title()} headers.")
         if b"x-mlflow-authorization" in names:
             raise RefusedError(400, "X-MLflow-Authorization is not taken here: use Authorization.")
-        for path in {self.path, unquote(self.path)}:
+        for path in (self.path, unquote(self.path)):
             segments = path.split("/")[1:]
             if any(part in (".", "..") for part in segments) or "" in segments[:-1]:
                 raise RefusedError(400, "The path has a segment that is empty, '.' or '..'.")
@@ -180,7 +180,7 @@ class Request:
         check_run(self.query)
         if not self.has_parameters:
             return
-        names_in_query = [name for name, _ in self.query]
+        names_in_query = [pair[0] for pair in self.query]
         for name in set(names_in_query):
             if snake_case(name) in NUMBERS and not name.endswith("s") and names_in_query.count(name) > 1:
                 raise RefusedError(400, f"The parameter {name!r} is given twice.")
@@ -220,7 +220,7 @@ class Request:
 def check_run(pairs: list[tuple[str, object]]) -> None:
     """MLflow looks up the permission of one of these, and goes on with the other."""
     runs = [value for name, value in pairs if _plain(name) in RUN]
-    names = {_plain(name) for name, _ in pairs} & RUN
+    names = {_plain(pair[0]) for pair in pairs} & RUN
     if len(names) > 1 and any(value != runs[0] for value in runs):
         raise RefusedError(400, "run_id and run_uuid are two names of one run, but differ here.")
 

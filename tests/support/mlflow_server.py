@@ -28,6 +28,14 @@ START_SECONDS = 240  # a generous limit for a busy machine; usually it takes abo
 CHEAP_LOGINS = """import werkzeug.security
 werkzeug.security.generate_password_hash.__defaults__ = ("scrypt:256:8:1", 16)
 """
+# In the place of the process that runs jobs, one that waits for the end, and removes what MLflow would leave in /dev/shm.
+IDLE_JOBS = """import os, shutil, signal, sys
+if "mlflow.server.jobs._job_runner" in sys.orig_argv:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.sigwait([signal.SIGTERM])
+    shutil.rmtree(os.environ["_MLFLOW_HUEY_STORAGE_PATH"], ignore_errors=True)
+    os._exit(0)
+"""
 
 
 def mlflow_venv(version: str, more: Sequence[str] = ()) -> Path:
@@ -127,6 +135,7 @@ def start(
     variables: Mapping[str, str] | None = None,
     guard: bool = False,
     default_permission: str = "READ",
+    idle_jobs: bool = False,
 ) -> MlflowServer:
     """Start a server with its data in `folder`, and return at once; `.wait()` returns when it answers.
 
@@ -139,6 +148,7 @@ def start(
         servers before 3.12 can't remember.
     :arg guard: put the guard of the role in front of MLflow's application, without its door. It needs `auth`.
     :arg default_permission: what users may do with what nobody has given them.
+    :arg idle_jobs: switch job execution on, so that jobs are taken; none is ever run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -153,9 +163,12 @@ def start(
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         environment.pop(name, None)
     environment.update(variables or {})
+    if idle_jobs:
+        environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "true"
     imported = []
-    if cheap_logins:
-        (folder / "sitecustomize.py").write_text(CHEAP_LOGINS)
+    if cheap_logins or idle_jobs:
+        parts = (IDLE_JOBS if idle_jobs else "", CHEAP_LOGINS if cheap_logins else "")
+        (folder / "sitecustomize.py").write_text("".join(parts))
         imported.append(str(folder))
     if guard:
         imported.append(str(GUARD))

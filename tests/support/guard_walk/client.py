@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 class Answer:
     status: int
     text: str
+    cookie: str = ""
 
     @property
     def is_good(self) -> bool:
@@ -73,7 +74,8 @@ class Client:
             connection.putheader(name, value)
         connection.endheaders(content)
         reply = connection.getresponse()
-        return Answer(reply.status, reply.read().decode(errors="replace"))
+        cookie = (reply.getheader("Set-Cookie") or "").partition(";")[0]
+        return Answer(reply.status, reply.read().decode(errors="replace"), cookie)
 
     def close(self) -> None:
         if self._connection:

@@ -53,6 +53,7 @@ DELETE 3.0/mlflow/datasets/<dataset_id>/tags/<key>
 POST 3.0/mlflow/datasets/<dataset_id>/add-experiments
 POST 3.0/mlflow/datasets/<dataset_id>/remove-experiments
 PUT 3.0/mlflow/scorers/online-config
+POST 3.0/mlflow/scorer/invoke
 
 POST 3.0/jobs/search
 GET 3.0/jobs/<job_id>

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlencode
+
 from support.guard_walk.world import HOOK, MARKER, PASSWORD, World, maker
 
 
@@ -10,6 +13,26 @@ def user(w: World) -> str:
     name = w.unique().replace("unused", "somebody")  # names of users are no secret
     w.ok("POST", "2.0/mlflow/users/create", {"username": name, "password": PASSWORD})
     return name
+
+
+@maker("signup page")
+def signup_page(w: World) -> tuple[str, str]:
+    """The form for new users, as the admin gets it: its token, and the cookie that goes with it."""
+    answer = w.admin.ask("GET", "/signup")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)
+    assert token, answer.text
+    return token[1], answer.cookie
+
+
+@maker("signup cookie")
+def signup_cookie(w: World) -> str:
+    return w.get("signup page")[1]
+
+
+@maker("signup form")
+def signup_form(w: World) -> bytes:
+    """The form, filled in."""
+    return urlencode({"csrf_token": w.get("signup page")[0], "username": w.unique(), "password": PASSWORD}).encode()
 
 
 @maker("role")

@@ -35,6 +35,7 @@ def dataset_record(w: World) -> str:
     return next(row["dataset_record_id"] for row in rows if text in json.dumps(row))
 
 
+SECRET = "sk-0123456789"
 SCORER = {
     "name": "",
     "description": None,
@@ -96,14 +97,18 @@ def issue(w: World) -> str:
 
 @maker("job")
 def job(w: World) -> str:
-    """A job of the owner that waits. Jobs are off on our servers, so it is written to the database."""
+    """A job of the owner that waits. It is written to the database, because the guard lets admins alone submit any."""
     return write_job(w, "invoke_scorer", {"text": MARKER})
 
 
 @maker("optimization job")
 def optimization_job(w: World) -> str:
     """It has a run of its own, which goes with it."""
-    params = {"experiment_id": w.get("experiment"), "run_id": run(w), "prompt_uri": f"prompts:/{w.get('prompt')}/{w.get('prompt version')}"}
+    params = {
+        "experiment_id": w.get("experiment"),
+        "run_id": run(w),
+        "prompt_uri": f"prompts:/{w.get('prompt')}/{w.get('prompt version')}",
+    }
     params |= {"optimizer_type": "gepa", "optimizer_config": {}, "dataset_id": "", "scorer_names": []}
     return write_job(w, "optimize_prompts", params)
 
@@ -117,14 +122,16 @@ def write_job(w: World, name: str, params: dict) -> str:
         row["job_name" if "job_name" in columns else "function_fullname"] = name
         row = {column: value for column, value in row.items() if column in columns}
         marks = ", ".join("?" * len(row))
+        # The names in it are those of columns.
         database.execute(f"insert into jobs ({', '.join(row)}) values ({marks})", list(row.values()))  # noqa: S608
     return id_
 
 
 @maker("secret")
-def secret(w: World) -> str:
+def secret(w: World, provider: str = "openai") -> str:
     name = w.unique("secret")
-    body = {"secret_name": name, "secret_value": {"api_key": "sk-0123456789"}, "provider": "openai"}
+    body = {"secret_name": name, "secret_value": {"api_key": SECRET}, "provider": provider}
+    body["auth_config"] = {"api_base": f"{w.provider}/v1"}
     id_ = w.ok("POST", "3.0/mlflow/gateway/secrets/create", body, w.owner)["secret"]["secret_id"]
     w.names["secret", id_] = name
     w.deny("gateway_secret", id_)
@@ -132,26 +139,47 @@ def secret(w: World) -> str:
 
 
 @maker("model definition")
-def model_definition(w: World) -> str:
-    body = {"name": w.unique("definition"), "secret_id": w.get("secret"), "provider": "openai", "model_name": "gpt-4o"}
+def model_definition(w: World, provider: str = "openai") -> str:
+    secret_id = w.get("secret") if provider == "openai" else secret(w, provider)
+    body = {"name": w.unique("definition"), "secret_id": secret_id, "provider": provider, "model_name": "gpt-4o"}
     made = w.ok("POST", "3.0/mlflow/gateway/model-definitions/create", body, w.owner)["model_definition"]
     w.deny("gateway_model_definition", made["model_definition_id"])
     return made["model_definition_id"]
 
 
-@maker("endpoint")
-def endpoint(w: World) -> str:
+def make_endpoint(w: World, kind: str, definition: str) -> str:
     name = w.unique("endpoint")
-    models = [{"model_definition_id": w.get("model definition"), "linkage_type": "PRIMARY", "weight": 1.0}]
+    models = [{"model_definition_id": definition, "linkage_type": "PRIMARY", "weight": 1.0}]
     body = {"name": name, "model_configs": models}
     made = w.ok("POST", "3.0/mlflow/gateway/endpoints/create", body, w.owner)["endpoint"]
     id_ = made["endpoint_id"]
-    w.names["endpoint", id_] = name
+    w.names[kind, id_] = name
     w.deny("gateway_endpoint", id_)
     if made.get("experiment_id"):
         w.deny("experiment", made["experiment_id"])  # MLflow makes one for the traces of each endpoint
     w.ok("POST", "3.0/mlflow/gateway/endpoints/set-tag", {"endpoint_id": id_, **TAG}, w.owner)
     return id_
+
+
+@maker("endpoint")
+def endpoint(w: World) -> str:
+    return make_endpoint(w, "endpoint", w.get("model definition"))
+
+
+@maker("openai endpoint")
+def openai_endpoint(w: World) -> str:
+    """One without guardrails, which would ask a model themselves."""
+    return make_endpoint(w, "openai endpoint", model_definition(w))
+
+
+@maker("anthropic endpoint")
+def anthropic_endpoint(w: World) -> str:
+    return make_endpoint(w, "anthropic endpoint", model_definition(w, "anthropic"))
+
+
+@maker("typesafe endpoint")
+def typesafe_endpoint(w: World) -> str:
+    return make_endpoint(w, "typesafe endpoint", model_definition(w, "typesafe"))
 
 
 @maker("attached definition")

@@ -20,6 +20,14 @@ def experiment(w: World) -> str:
     return id_
 
 
+@maker("default experiment")
+def default_experiment(w: World) -> str:
+    """Experiment 0, which there always is."""
+    w.ok("POST", "2.0/mlflow/experiments/set-experiment-tag", {"experiment_id": "0", **TAG})
+    w.deny("experiment", "0")
+    return "0"
+
+
 @maker("deleted experiment")
 def deleted_experiment(w: World) -> str:
     id_ = experiment(w)
@@ -54,8 +62,8 @@ def run_with_artifact(w: World) -> str:
     return id_
 
 
-def put_artifact(w: World, path: str) -> str:
-    answer = w.owner.ask("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{path}", MARKER.encode())
+def put_artifact(w: World, path: str, content: bytes = MARKER.encode()) -> str:
+    answer = w.owner.ask("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{path}", content)
     assert answer.is_good, answer.text
     return path
 
@@ -124,12 +132,12 @@ def _piece(number: int, content: bytes) -> bytes:
     return bytes([number << 3 | 2]) + length + content
 
 
-def spans(trace: bytes, name: str) -> bytes:
-    """What an OpenTelemetry exporter sends: one span."""
+def spans(trace: bytes, name: str, attribute: str = "mlflow.spanInputs", value: str = MARKER) -> bytes:
+    """What an OpenTelemetry exporter sends: one span, with one attribute."""
     now = time.time_ns()
     span = _piece(1, trace) + _piece(2, secrets.token_bytes(8)) + _piece(5, name.encode()) + bytes([6 << 3, 1])
     span += bytes([7 << 3 | 1]) + now.to_bytes(8, "little") + bytes([8 << 3 | 1]) + (now + 10**6).to_bytes(8, "little")
-    text = _piece(1, b"mlflow.spanInputs") + _piece(2, _piece(1, f'"{MARKER}"'.encode()))
+    text = _piece(1, attribute.encode()) + _piece(2, _piece(1, f'"{value}"'.encode()))
     return _piece(1, _piece(2, _piece(2, span + _piece(9, text))))
 
 

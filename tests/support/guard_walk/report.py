@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from support.guard_walk.attacks import ATTACKS, Outcome
+from support.guard_walk.model import OFF
 from support.guard_walk.table import GROUPS
 from support.guard_walk.walk import Walk
 
@@ -24,13 +25,13 @@ def column(walk: Walk, without: Mapping[str, Outcome], with_guard: Mapping[str, 
     cells = {}
     for title, rows in GROUPS.items():
         calls = [call for call in walk.calls if call.row in rows]
-        counted = [call for call in calls if call.counts]
         opened = [call for call in calls if id(call) in holes]
-        cells[title] = f"{len(opened)} of {len(calls)} open" if opened else f"{len(calls)} tried, none open"
+        unproved = [call for call in calls if not call.counts and call.row.needs != OFF]
+        cells[title] = f"**{len(opened)}** of {len(calls)} open" if opened else f"none of {len(calls)} open"
         if not calls:
             cells[title] = "does not have it"
-        elif len(counted) < len(calls):
-            cells[title] += f" ({len(calls) - len(counted)} not proved)"
+        elif unproved:
+            cells[title] += f", {len(unproved)} not proved"
     for attack in ATTACKS:
         cells[attack.title] = _outcome(without[attack.name][1], with_guard[attack.name][1])
     return cells
@@ -38,8 +39,8 @@ def column(walk: Walk, without: Mapping[str, Outcome], with_guard: Mapping[str, 
 
 def _outcome(upstream: bool, guarded: bool) -> str:
     if guarded:
-        return "**carried out**, with the guard, too"
-    return "carried out; the guard refuses it" if upstream else "refused"
+        return "**open**"
+    return "closed by the guard" if upstream else "closed by MLflow"
 
 
 def _table_of_groups() -> list[tuple[str, str]]:
@@ -58,7 +59,7 @@ def read() -> dict[str, Column]:
         if any(VERSION.fullmatch(cell) for cell in cells):
             head = cells
         elif line.startswith("|") and not set(line) <= set("|- "):
-            for name, cell in zip(head, cells):
+            for name, cell in zip(head, cells, strict=True):
                 if VERSION.fullmatch(name):
                     found.setdefault(name, {})[cells[0]] = cell
     return found

@@ -10,13 +10,14 @@ GRANTS = "3.0/mlflow/users/permissions"
 ROLES = "3.0/mlflow/roles"
 ON_EXPERIMENT = {"resource_type": "experiment", "resource_id": "{experiment}"}
 ROLE = {"role_id": "{role}"}
+FORM = [("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", "{signup cookie}")]
 ROLES_SHOWN = "who has any permission or role sees all roles, and what they permit"
 SINGLE = "the server has no workspaces"
 SPACE = {"workspace_name": "default"}
 
 PEOPLE = [
     Row(f"POST {USERS}/create", ADMIN, {"username": "{unused}", "password": PASSWORD}),
-    Row(f"POST {USERS}/create-ui", ADMIN, {}, unproved="a form of the web page, with a token of it"),
+    Row(f"POST {USERS}/create-ui", ADMIN, "{new signup form}", headers=FORM),
     Row(f"GET {USERS}/get", ADMIN, query={"username": "owner"}),
     Row(f"GET {USERS}/get", LOGIN, query={"username": "{caller}"}, case="oneself", shown="one's own permissions"),
     Row(f"GET {USERS}/current", LOGIN),
@@ -29,7 +30,11 @@ PEOPLE = [
 ]
 
 PERMISSIONS = [
-    Row(f"GET {USERS.replace('2.0', '3.0')}/current/permissions", LOGIN, shown="one's own permissions, those that keep one out among them"),
+    Row(
+        f"GET {USERS.replace('2.0', '3.0')}/current/permissions",
+        LOGIN,
+        shown="one's own permissions, those that keep one out among them",
+    ),
     Row(f"GET {GRANTS}/list", ADMIN, query={"username": "owner"}),
     Row(f"GET {GRANTS}/get", ADMIN, query={"username": "owner", **ON_EXPERIMENT}),
     Row(f"POST {GRANTS}/grant", MANAGE, {"username": "{new user}", **ON_EXPERIMENT, "permission": "READ"}),

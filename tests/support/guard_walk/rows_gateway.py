@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from support.guard_walk.make_genai import attachment
 from support.guard_walk.make_tracking import TAG
 from support.guard_walk.model import ADMIN, EDIT, LOGIN, MANAGE, OFF, READ, USE, Row
@@ -22,8 +24,8 @@ NEW_GUARDRAIL = {"name": "{unused}", "scorer_id": "{scorer id}", "scorer_version
 NEW_GUARDRAIL |= {"stage": "BEFORE", "action": "VALIDATION"}
 ADDED = {**ENDPOINT, "guardrail_id": "{added guardrail}"}
 LITELLM = "it needs the package litellm, which our servers do not have"
-OUTSIDE = "the answer comes from a provider of models, which tests do not reach"
-ASKED = {"model": "{name of endpoint}", "messages": [{"role": "user", "content": "x"}]}
+AIOHTTP = "it needs the package aiohttp, which our servers do not have"
+FIXED = "MLflow asks Google for the answer, at an address that can not be changed"
 
 SETTINGS = [
     Row(f"POST {AT}/secrets/create", LOGIN, NEW_SECRET),
@@ -79,32 +81,29 @@ LIMITS = [
     Row(f"DELETE {AT}/guardrails/remove-from-endpoint", EDIT, {**ENDPOINT, "guardrail_id": "{new added guardrail}"}),
 ]
 
-NAME = {"endpoint_name": "{name of endpoint}"}
-STREAM = "POST /gateway/gemini/v1beta/models/<endpoint_name>:streamGenerateContent"
+NAME = {"endpoint_name": "{name of openai endpoint}"}
+QUESTION = {"messages": [{"role": "user", "content": "x"}]}
+ASKED = {"model": "{name of openai endpoint}", **QUESTION}
+OPENAI = "POST /gateway/openai/v1"
+INVOKED = "POST /gateway/<endpoint_name>/mlflow/invocations"
+GEMINI = "POST /gateway/gemini/v1beta/models/<endpoint_name>"
+NEWEST = [
+    Row("POST /gateway/mlflow/v1/chat/completions", USE, ASKED, since="3.17.0"),
+    *(
+        Row(f"{OPENAI}/{path}", USE, ASKED, since="3.17.0")
+        for path in ("chat/completions", "embeddings", "responses", "responses/compact")
+    ),
+    Row("POST /gateway/anthropic/v1/messages", USE, {**ASKED, "model": "{name of anthropic endpoint}"}, since="3.17.0"),
+    Row("POST /gateway/typesafe/v1/systemone", USE, {**ASKED, "model": "{name of typesafe endpoint}"}, since="3.17.0"),
+    Row(INVOKED, USE, QUESTION, path=NAME, since="3.17.0"),
+    Row("POST /gateway/proxy/<endpoint_name>/<path>", USE, ASKED, path={**NAME, "path": "v1/x"}, since="3.17.0"),
+    Row(f"{GEMINI}:streamGenerateContent", USE, ASKED, path=NAME, since="3.17.0"),
+]
 CALLS = [
     Row("GET /gateway/mlflow/v1/models", LOGIN),
-    *(
-        Row(f"POST /gateway/{path}", USE, ASKED, unproved=OUTSIDE)
-        for path in (
-            "mlflow/v1/chat/completions",
-            "openai/v1/chat/completions",
-            "openai/v1/embeddings",
-            "openai/v1/responses",
-            "openai/v1/responses/compact",
-            "anthropic/v1/messages",
-            "typesafe/v1/systemone",
-        )
-    ),
-    *(
-        Row(f"POST /gateway/{path}", USE, ASKED, path=NAME, unproved=OUTSIDE)
-        for path in (
-            "<endpoint_name>/mlflow/invocations",
-            "gemini/v1beta/models/<endpoint_name>:generateContent",
-        )
-    ),
-    Row(STREAM, USE, ASKED, path=NAME, since="3.17.0"),
-    Row(STREAM, USE, ASKED, path=NAME, before="3.17.0", unproved=OUTSIDE),
-    Row("POST /gateway/proxy/<endpoint_name>/<path>", USE, ASKED, path={**NAME, "path": "v1/x"}, unproved=OUTSIDE),
+    *NEWEST,
+    *(replace(row, since="", before="3.17.0", unproved=AIOHTTP) for row in NEWEST),
+    Row(f"{GEMINI}:generateContent", USE, ASKED, path=NAME, unproved=FIXED),
 ]
 
 HELPER = "3.0/mlflow/assistant"

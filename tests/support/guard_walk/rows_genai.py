@@ -17,7 +17,10 @@ DATASETS_AT = "3.0/mlflow/datasets"
 BY_NAME = {**ONE, "name": "{scorer}"}
 SERIALIZED = json.dumps({**SCORER, "name": "walk"})
 QUEUE = {"queue_id": "{review queue}"}
-NO_JOBS = "jobs are off on our servers"
+SCORED = {**ONE, "serialized_scorer": SERIALIZED, "trace_ids": ["{trace}"], "log_assessments": True}
+SCORING = {"job_name": "invoke_scorer", "params": SCORED}
+OPTIMIZED = {"optimizer_type": "OPTIMIZER_TYPE_GEPA", "scorers": ["Correctness"], "optimizer_config_json": "{}"}
+OPTIMIZATION = "GET 3.0/mlflow/prompt-optimization/jobs/<job_id>"
 TWICE = "it is done, and fails when it is done again for the same call"
 SERVERS = "3.0/mlflow/mcp-servers"
 TOOLS = {"name": "{tool server}"}
@@ -59,14 +62,12 @@ SCORERS = [
     Row(
         "POST 3.0/mlflow/scorer/invoke",
         EDIT,
-        {**ONE, "serialized_scorer": SERIALIZED, "trace_ids": ["{trace}"], "log_assessments": True},
-        unproved=NO_JOBS,
+        SCORED,
     ),
     Row(
         "POST 3.0/mlflow/genai/evaluate/invoke",
         EDIT,
         {**ONE, "serialized_scorers": [SERIALIZED], "trace_ids": ["{trace}"]},
-        unproved=NO_JOBS,
     ),
 ]
 
@@ -106,26 +107,42 @@ ISSUES = [
     Row("POST 3.0/mlflow/issues", EDIT, {**ONE, "name": "walk", "description": "walk"}),
     Row("POST 3.0/mlflow/issues/search", READ, ONE),
     Row("GET 3.0/mlflow/issues/<issue_id>", READ, path={"issue_id": "{issue}"}),
-    Row("PATCH 3.0/mlflow/issues/<issue_id>", EDIT, {"issue_id": "{issue}", "description": MARKER}, path={"issue_id": "{issue}"}),
+    Row(
+        "PATCH 3.0/mlflow/issues/<issue_id>",
+        EDIT,
+        {"issue_id": "{issue}", "description": MARKER},
+        path={"issue_id": "{issue}"},
+    ),
     Row(
         "POST 3.0/mlflow/issues/invoke",
         EDIT,
-        {**ONE, "trace_ids": ["{trace}"], "categories": ["x"], "provider": "openai", "endpoint_name": "x"},
-        unproved=NO_JOBS,
+        {
+            **ONE,
+            "trace_ids": ["{trace}"],
+            "categories": ["x"],
+            "provider": "openai",
+            "endpoint_name": "{name of endpoint}",
+        },
     ),
 ]
 
 JOBS = [
-    Row("POST 3.0/jobs/", LOGIN, {"job_name": "invoke_scorer", "params": {}}, unproved=NO_JOBS),
+    Row("POST 3.0/jobs/", ADMIN, SCORING),
     Row("POST 3.0/jobs/search", LOGIN, {}),
     Row("GET 3.0/jobs/<job_id>", MANAGE, path={"job_id": "{job}"}),
     Row("PATCH 3.0/jobs/cancel/<job_id>", MANAGE, path={"job_id": "{new job}"}),
     Row("GET 3.0/mlflow/jobs/<job_id>", MANAGE, path={"job_id": "{job}"}),
     Row("PATCH 3.0/mlflow/jobs/cancel/<job_id>", MANAGE, path={"job_id": "{new job}"}),
-    Row("POST 3.0/mlflow/prompt-optimization/jobs", EDIT, ONE, unproved=NO_JOBS),
+    Row(
+        "POST 3.0/mlflow/prompt-optimization/jobs",
+        EDIT,
+        {**ONE, "source_prompt_uri": "prompts:/{prompt}/{prompt version}", "config": OPTIMIZED},
+    ),
     Row("GET 3.0/mlflow/prompt-optimization/jobs/search", READ, query=ONE),
     Row("POST 3.0/mlflow/prompt-optimization/jobs/search", READ, ONE),
-    Row("GET 3.0/mlflow/prompt-optimization/jobs/<job_id>", READ, path={"job_id": "{optimization job}"}),
+    Row(OPTIMIZATION, READ, path={"job_id": "{optimization job}"}, before="3.17.0"),
+    # It has no rule for this path, and refuses to all but admins what it has no rule for.
+    Row(OPTIMIZATION, ADMIN, path={"job_id": "{optimization job}"}, since="3.17.0"),
     Row("POST 3.0/mlflow/prompt-optimization/jobs/<job_id>/cancel", EDIT, path={"job_id": "{new optimization job}"}),
     Row("DELETE 3.0/mlflow/prompt-optimization/jobs/<job_id>", MANAGE, path={"job_id": "{new optimization job}"}),
 ]

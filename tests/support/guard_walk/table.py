@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.guard_walk import rows_access, rows_gateway, rows_genai, rows_registry, rows_tracking, rows_traces
+from support.guard_walk import rows_access, rows_gateway, rows_genai, rows_registry, rows_traces, rows_tracking
 from support.guard_walk.model import Row
 
 GROUPS: dict[str, list[Row]] = {

@@ -16,10 +16,12 @@ from support.mlflow_server import MlflowServer
 MARKER = "topsecret"
 PASSWORD = "a-long-password"
 HOOK = "http://127.0.0.1:1/hook"  # where webhooks point to: nobody is there
-# Of the servers: nothing is asked of the internet, and webhooks may point to this machine.
+# Of the servers: nothing is asked of the internet, and webhooks and providers of models may be on this machine.
 VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_MODEL_CATALOG_URI": "",
+    "MLFLOW_GATEWAY_API_BASE_ALLOW_PRIVATE_IPS": "true",
+    "MLFLOW_GATEWAY_API_BASE_ALLOWED_SCHEMES": "http",
     "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
     "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http",
     "MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES": "0",
@@ -43,10 +45,10 @@ def maker(kind: str) -> Callable[[Maker], Maker]:
 
 
 class World:
-    """`names`: (kind, id) -> the name that was given, where the id is another one."""
+    """`names`: (kind, id) -> the name that was given, where the id is another one. `provider`: address of one of models."""
 
-    def __init__(self, server: MlflowServer):
-        self.server = server
+    def __init__(self, server: MlflowServer, provider: str):
+        self.server, self.provider = server, provider
         self.number = number(server.version)
         self.admin = Client(server.port, ("admin", server.password or ""))
         for name in ("owner", "reader", "denied"):

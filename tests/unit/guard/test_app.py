@@ -1,4 +1,4 @@
-"""The guard around a small application that answers what a test says, with a clock of the tests' own."""
+"""Which requests reach MLflow, and who is let in."""
 
 from __future__ import annotations
 
@@ -7,79 +7,10 @@ import base64
 import json
 
 import pytest
-from mlops_guard.app import CLOSED, DOOR, Guard
-from mlops_guard.audit import Audit
+from mlops_guard.app import CLOSED, DOOR
 from mlops_guard.door import Door
-from mlops_guard.guessing import FAILURES, SLOW, WINDOW, Guessing
 
-PASSWORDS = {"admin": "right-for-admin", "bob": "right-for-bob"}
-
-
-class Server:
-    """A guarded double of MLflow that knows two users, needs `cost` seconds for each login of them, and counts requests."""
-
-    def __init__(self, folder="", prefix="", assistant=False, is_old=False):
-        self.now, self.slept, self.asked, self.lines, self.cost, self.bodies = 0.0, [], [], [], 0.1, []
-        guessing = Guessing(lambda: self.now, self._sleep)
-        audit = Audit(self.lines.append, lambda: 0)
-        self.guard = Guard(self._mlflow, Door(str(folder) if folder else "", "3.17.2", "sqlite:///auth.db", "admin"), guessing, audit, prefix, assistant)
-        self.prefix, self.is_old = prefix, is_old
-
-    async def _sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
-
-    async def _mlflow(self, scope, receive, send):
-        self.asked.append(scope["path"])
-        header = dict(scope["headers"]).get(b"authorization", b"")
-        user, _, password = base64.b64decode(header.removeprefix(b"Basic ")).decode().partition(":")
-        if user in PASSWORDS:
-            self.now += self.cost
-        body = (await receive())["body"]
-        self.bodies.append(body)
-        if scope["path"].removeprefix(self.prefix) == "/health":
-            status, content = 200, b"OK"
-        elif not user or PASSWORDS.get(user) != password:
-            status, content = 401, b"who are you?"
-        elif self.prefix and scope["path"].startswith("/api/") is not self.is_old:
-            status, content = 404, b""
-        elif scope["path"].endswith("/users/get"):
-            status, content = 200, json.dumps({"user": {"is_admin": user == "admin"}}).encode()
-        elif scope["path"].endswith("/runs/get"):
-            found = scope["query_string"] == b"run_id=r1"
-            status, content = (200, b'{"run": {"info": {"experiment_id": "3"}}}') if found else (404, b"{}")
-        else:
-            status, content = 200, b"{}"
-        await send({"type": "http.response.start", "status": status, "headers": []})
-        await send({"type": "http.response.body", "body": content})
-
-    def ask(self, path, user="", password="", method="GET", body=b"", address="192.0.2.1", headers=()):
-        password = password or PASSWORDS.get(user, "")
-        given = [(b"host", b"h"), *headers]
-        if body:
-            given.append((b"content-type", b"application/json"))
-        if user:
-            given.append((b"authorization", b"Basic " + base64.b64encode(f"{user}:{password}".encode())))
-        scope = {"type": "http", "method": method, "path": self.prefix + path, "query_string": b"", "headers": given, "client": (address, 1)}
-        messages, chunks = [], [{"type": "http.request", "body": body[:3], "more_body": True}, {"type": "http.request", "body": body[3:]}]
-
-        async def receive():
-            return chunks.pop(0)
-
-        async def send(message):
-            messages.append(message)
-
-        async def receive_at_once():
-            return {"type": "http.request", "body": body}
-
-        whole = receive if "/mlflow/" in path else receive_at_once
-        asyncio.run(self.guard(scope, whole, send))
-        start, *rest = messages
-        self.headers = dict(start["headers"])
-        return start["status"], b"".join(part.get("body", b"") for part in rest)
-
-
-EXPERIMENTS = "/api/2.0/mlflow/experiments/search"
+from support.guarded_double import EXPERIMENTS, Server
 
 
 def test_a_request_arrives_as_it_was_sent():
@@ -160,7 +91,11 @@ def test_the_door_lets_the_admin_in_alone(tmp_path):
     assert server.ask("/api/3.0/mlflow/server-info")[0] == 503
     assert json.loads(server.ask(DOOR)[1]) == {"open": False}
     # Who opens it, and who does not.
-    assert [server.ask(DOOR, *login, method="POST")[0] for login in ((), ("bob",), ("admin", "wrong"))] == [401, 503, 403]
+    assert [server.ask(DOOR, *login, method="POST")[0] for login in ((), ("bob",), ("admin", "wrong"))] == [
+        401,
+        503,
+        403,
+    ]
     assert server.ask(EXPERIMENTS, "bob")[0] == 503
     assert json.loads(server.ask(DOOR, "admin", method="POST")[1]) == {"open": True, "changed": True}
     assert json.loads(server.ask(DOOR, "admin", method="POST")[1]) == {"open": True, "changed": False}
@@ -171,83 +106,27 @@ def test_the_door_lets_the_admin_in_alone(tmp_path):
     assert server.ask(DOOR, "bob", method="POST")[0] == 403 and server.ask(DOOR, method="DELETE")[0] == 405
 
 
-def test_the_answers_to_a_wrong_password_take_the_same_time():
-    for user in ("bob", "nobody"):
-        server = Server()
-        assert server.ask("/version", user, "wrong-password")[0] == 401
-        assert server.now == pytest.approx(SLOW)
-    assert server.slept == [pytest.approx(SLOW)]
-
-
-def test_an_answer_without_a_login_is_not_kept_waiting():
+def test_a_second_login_is_refused_before_the_first_is_looked_at():
     server = Server()
-    assert server.ask("/version")[0] == 401 and server.slept == []
+    second = [(b"Authorization", b"Basic " + base64.b64encode(b"admin:right-for-admin"))]
+    assert server.ask("/version", "bob", headers=second)[0] == 400
+    assert server.asked == []
 
 
-def test_guessing_ends_after_some_tries():
+def test_a_trace_by_opentelemetry_is_looked_at_and_passed_on_as_it_came():
     server = Server()
-    assert server.ask("/version", "bob")[0] == 200
-    for _ in range(FAILURES):
-        assert server.ask("/version", "bob", "a guess")[0] == 401
-    before = len(server.asked)
-    assert server.ask("/version", "bob", "a guess")[0] == 429
-    assert int(server.headers[b"retry-after"]) <= WINDOW and len(server.asked) == before
-    # A password that was right before, another user and another address are not kept waiting.
-    assert server.ask("/version", "bob")[0] == 200
-    assert server.ask("/version", "admin")[0] == 200
-    assert server.ask("/version", "bob", "a guess", address="192.0.2.2")[0] == 401
-    server.now += WINDOW
-    assert server.ask("/version", "bob", "a guess")[0] == 401
+    assert server.ask("/v1/traces", "bob", method="POST", body=b"\x0a\x00spans")[0] == 200
+    assert server.bodies == [b"\x0a\x00spans"]
+    assert server.ask("/v1/traces", "bob", method="POST", body=b"mlflow.traceTag.mlflow.artifactLocation")[0] == 400
+    assert len(server.bodies) == 1
 
 
-@pytest.mark.parametrize("path", ["/api/3.0/mlflow/server-info", "/api/2.0/mlflow/webhooks", "/ajax-api/3.0/mlflow/assistant/config"])
-def test_guesses_count_where_the_guard_itself_asks_mlflow(path):
-    server = Server(assistant=True)
-    for _ in range(FAILURES):
-        began = server.now
-        assert server.ask(path, "admin", "a guess")[0] in (401, 403)
-        assert server.now - began == pytest.approx(SLOW)
-    assert server.ask(path, "admin", "a guess")[0] == 429
+def test_what_is_no_request_is_passed_on():
+    server, seen = Server(), []
 
+    async def wrapped(scope, receive, send):
+        seen.append(scope["type"])
 
-def test_a_password_that_is_right_no_more_is_forgotten(monkeypatch):
-    server = Server()
-    assert server.ask("/version", "bob")[0] == 200
-    monkeypatch.setitem(PASSWORDS, "bob", "another")
-    statuses = [server.ask("/version", "bob", "right-for-bob")[0] for _ in range(FAILURES + 1)]
-    assert statuses == [401] * FAILURES + [429]
-
-
-def test_an_answer_that_proves_no_login_counts_as_none():
-    """A preflight of a browser, the health page: whatever password came along was not looked at."""
-    server = Server()
-    server.ask("/health", "bob", "a guess")
-    for _ in range(FAILURES):
-        server.ask("/version", "bob", "another guess")
-    assert server.ask("/version", "bob", "a guess")[0] == 429
-
-
-def test_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr("mlops_guard.guessing.REMEMBERED", 3)
-    guessing = Guessing(lambda: 0.0)
-    for number in range(10):
-        guessing.wrong((f"user{number}", "x"), "192.0.2.1")
-        guessing.right((f"user{number}", "y"))
-    assert len(guessing._failures) == len(guessing._right) == 3
-
-
-def test_the_audit_log():
-    server = Server()
-    server.ask(EXPERIMENTS, "bob")
-    server.ask("/version")
-    assert server.lines == []
-    server.ask("/api/2.0/mlflow/experiments/delete", "bob", method="POST", body=b'{"experiment_id": "3", "token": "open-sesame"}')
-    server.ask("/version", "bob", "wrong-password")
-    server.ask("/ajax-api/3.0/mlflow/assistant/config", "bob")
-    first, second, third = (json.loads(line.removeprefix("audit ")) for line in server.lines)
-    assert first == {
-        "time": "1970-01-01T00:00:00Z", "user": "bob", "address": "192.0.2.1", "method": "POST",
-        "path": "/api/2.0/mlflow/experiments/delete", "resource": {"experiment_id": "3"}, "status": 200,
-    }  # fmt: skip
-    assert (second["status"], third["status"]) == (401, 403)
-    assert not any(secret in line for line in server.lines for secret in ("open-sesame", "wrong-password", "right-for-bob", "Basic"))
+    server.guard.wrapped = wrapped
+    asyncio.run(server.guard({"type": "lifespan"}, None, None))
+    assert seen == ["lifespan"]

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from .audit import Audit
 from .door import Door
 from .guessing import Guessing
-from .request import Refused, Request
+from .request import RefusedError, Request
 
 Application = Callable[[dict, Callable[[], Awaitable[dict]], Callable[[dict], Awaitable[None]]], Awaitable[None]]
 # Our own address on the server: GET says whether the door is open, POST opens it (an admin).
@@ -24,7 +24,15 @@ BASIC = 'Basic realm="mlflow"'
 class Guard:
     """WRAPPED is the application of MLflow, with its own authentication."""
 
-    def __init__(self, wrapped: Application, door: Door, guessing: Guessing, audit: Audit, prefix: str = "", assistant: bool = False):
+    def __init__(
+        self,
+        wrapped: Application,
+        door: Door,
+        guessing: Guessing,
+        audit: Audit,
+        prefix: str = "",
+        assistant: bool = False,
+    ):
         self.wrapped, self.door, self.guessing, self.audit = wrapped, door, guessing, audit
         self.prefix, self.assistant = prefix, assistant
 
@@ -37,16 +45,19 @@ class Guard:
             request.check_head()
             await self._check_login(scope, request)
             if request.path == DOOR:
-                await self._answer(send, 200, await self._move_door(scope, request))
+                moved = await self._move_door(scope, request)
                 self.audit.note(request, 200)
+                await self._answer(send, 200, moved)
                 return
-            if request.has_parameters:
+            if request.has_content:
                 body = await read(receive)
                 request.check_content(body)
                 receive = replay(body, receive)
-        except Refused as refused:
+        except RefusedError as refused:
             self.audit.note(request, refused.status)
-            await self._answer(send, refused.status, {"error_code": "REFUSED_BY_GUARD", "message": refused.sentence}, refused.headers)
+            await self._answer(
+                send, refused.status, {"error_code": "REFUSED_BY_GUARD", "message": refused.sentence}, refused.headers
+            )
             return
         await self._pass_on(scope, request, receive, send)
 
@@ -54,33 +65,35 @@ class Guard:
         """Refuse who may not try now, whom the door keeps out, and who may not use what upstream gives to everybody."""
         login = request.login
         if login and (seconds := self.guessing.wait(login, request.address)):
-            raise Refused(429, f"Too many wrong passwords: try again in {seconds} s.", retry_after=str(seconds))
+            raise RefusedError(429, f"Too many wrong passwords: try again in {seconds} s.", retry_after=str(seconds))
         if request.is_public:
             return
         if not self.door.lets_in(login[0] if login else "") and (login or request.is_server_info):
-            raise Refused(503, CLOSED, retry_after="10")
+            raise RefusedError(503, CLOSED, retry_after="10")
         if request.is_assistant:
             if not self.assistant:
-                raise Refused(403, "MLflow's Assistant is off on this server.")
+                raise RefusedError(403, "MLflow's Assistant is off on this server.")
             if not await self._is_admin(scope, request):
-                raise Refused(403, "MLflow's Assistant is for admins only on this server.")
+                raise RefusedError(403, "MLflow's Assistant is for admins only on this server.")
         if request.is_server_info and not (login and (await self._ask(scope, request, "/version")).status == 200):
-            raise Refused(401, "Log in to read about this server.", www_authenticate=BASIC)
+            raise RefusedError(401, "Log in to read about this server.", www_authenticate=BASIC)
         if request.is_for_admins and login and not await self._is_admin(scope, request):
-            raise Refused(403, "This is for admins only on this server.")
+            raise RefusedError(403, "This is for admins only on this server.")
         if login and (linked := request.run_of_traces):
             run, experiment = linked
             answer = await self._ask(scope, request, "/api/2.0/mlflow/runs/get", f"run_id={quote(run, safe='')}")
             if answer.json().get("run", {}).get("info", {}).get("experiment_id") != experiment:
-                raise Refused(403, "Traces are linked to runs of their own experiment only.")
+                raise RefusedError(403, "Traces are linked to runs of their own experiment only.")
 
     async def _move_door(self, scope: dict, request: Request) -> dict:
         if request.method == "POST":
             if not await self._is_admin(scope, request):
-                raise Refused(403 if request.login else 401, "Only an admin opens the door.", www_authenticate=BASIC)
+                raise RefusedError(
+                    403 if request.login else 401, "Only an admin opens the door.", www_authenticate=BASIC
+                )
             return {"open": True, "changed": self.door.open()}
         if request.method != "GET":
-            raise Refused(405, "GET or POST.")
+            raise RefusedError(405, "GET or POST.")
         return {"open": self.door.is_open()}
 
     async def _is_admin(self, scope: dict, request: Request) -> bool:
@@ -98,7 +111,13 @@ class Guard:
         # Before 3.12 the API is not below the static prefix, where the rest is.
         for place in dict.fromkeys((self.prefix + path, path)):
             answer = Answer()
-            inner = {**scope, "method": "GET", "path": place, "raw_path": place.encode(), "query_string": query.encode()}
+            inner = {
+                **scope,
+                "method": "GET",
+                "path": place,
+                "raw_path": place.encode(),
+                "query_string": query.encode(),
+            }
             inner |= {"headers": headers, "state": dict(scope.get("state") or {})}
             await self.wrapped(inner, replay(b"", None), answer.send)
             if answer.status != 404:
@@ -116,20 +135,22 @@ class Guard:
             self.guessing.right(login)
 
     async def _pass_on(self, scope: dict, request: Request, receive: Callable, send: Callable) -> None:
-        began, status = self.guessing.clock(), 500
+        began, answered = self.guessing.clock(), False
 
         async def look(message: dict) -> None:
-            nonlocal status
+            nonlocal answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                answered, status = True, message["status"]
                 if status == 401 or (request.method != "OPTIONS" and not request.is_public):
                     await self._learn(request, status, began)
+                self.audit.note(request, status)  # Before whoever asked knows of it.
             await send(message)
 
         try:
             await self.wrapped(scope, receive, look)
         finally:
-            self.audit.note(request, status)
+            if not answered:
+                self.audit.note(request, 500)
 
     @staticmethod
     async def _answer(send: Callable, status: int, content: dict, headers: dict[str, str] | None = None) -> None:

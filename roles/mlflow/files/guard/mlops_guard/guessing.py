@@ -21,35 +21,39 @@ SLOW = 0.5
 class Guessing:
     """Failed logins of one worker, forgotten when it ends. CLOCK and SLEEP are for tests."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable] = asyncio.sleep):
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable] = asyncio.sleep
+    ):
         self.clock, self._sleep = clock, sleep
         self._key = secrets.token_bytes(32)
-        self._failures: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
+        # By digests: whoever guesses says how long a name is.
+        self._failures: OrderedDict[bytes, list[float]] = OrderedDict()
         self._right: OrderedDict[bytes, None] = OrderedDict()
 
-    def _digest(self, login: tuple[str, str]) -> bytes:
-        return hmac.digest(self._key, "\0".join(login).encode(), "sha256")
+    def _digest(self, *parts: str) -> bytes:
+        return hmac.digest(self._key, "\0".join(parts).encode(), "sha256")
 
     def wait(self, login: tuple[str, str], address: str) -> int:
         """Seconds until this may be tried again, 0 for now. A login that was right before is never kept waiting."""
-        failures = self._failures.get((login[0], address), [])
-        if len(failures) < FAILURES or self._digest(login) in self._right:
+        failures = self._failures.get(self._digest(login[0], address), [])
+        if len(failures) < FAILURES or self._digest(*login) in self._right:
             return 0
         left = failures[-FAILURES] + WINDOW - self.clock()
         return int(left) + 1 if left > 0 else 0
 
     def right(self, login: tuple[str, str]) -> None:
-        digest = self._digest(login)
+        digest = self._digest(*login)
         self._right[digest] = None
         self._right.move_to_end(digest)
         if len(self._right) > REMEMBERED:
             self._right.popitem(last=False)
 
     def wrong(self, login: tuple[str, str], address: str) -> None:
-        key, now = (login[0], address), self.clock()
-        self._failures[key] = [when for when in self._failures.get(key, []) if now - when < WINDOW][-FAILURES + 1 :] + [now]
+        key, now = self._digest(login[0], address), self.clock()
+        recent = [when for when in self._failures.get(key, []) if now - when < WINDOW]
+        self._failures[key] = [*recent[-FAILURES + 1 :], now]
         self._failures.move_to_end(key)
-        self._right.pop(self._digest(login), None)
+        self._right.pop(self._digest(*login), None)
         if len(self._failures) > REMEMBERED:
             self._failures.popitem(last=False)
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
-from . import graphql
+from . import graphql, traces
 
 # Routes whose permission is looked up by what stands in the query or in a JSON body.
 # One of upstream's has no slash before mlflow.
@@ -18,8 +18,8 @@ JSON_ROUTE = re.compile(r"/(?:ajax-)?api/\d+\.\d+/?mlflow/|/graphql$")
 # Of those, the ones that take another body by design: a file, a form.
 OTHER_BODY = re.compile(r"/mlflow/(?:upload-artifact|users/create-ui)$")
 ASSISTANT = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/assistant(?:/|$)")
-# What upstream gives to everybody in older versions, and to admins alone in newer ones.
-FOR_ADMINS = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/(?:webhooks(?:/.*)?|demo/delete)$")
+# What upstream gives to everybody in older versions, and to admins alone in newer ones; and a job about whatever one names.
+FOR_ADMINS = re.compile(r"/(?:ajax-)?api/\d+\.\d+/(?:mlflow/(?:webhooks(?:/.*)?|demo/delete|users/create-ui)|jobs/?)$")
 SERVER_INFO = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/server-info$")
 PUBLIC = re.compile(r"/(?:health|static-files/.*|favicon\.ico)$")
 # Numbers that MLflow's store reads with int(), and its permissions compare as text.
@@ -28,8 +28,21 @@ NUMBER = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 # Two names of one field. Clients send both, with the same value.
 RUN = {"runid", "runuuid"}
 # Below these, people keep what they like, and MLflow looks nothing up.
-FREE = {"value", "metadata", "trace_metadata", "request_metadata", "tags", "params", "tools", "server_json", "connect_options"}
+FREE = {
+    "value",
+    "metadata",
+    "trace_metadata",
+    "request_metadata",
+    "tags",
+    "params",
+    "tools",
+    "server_json",
+    "connect_options",
+}
 EXPERIMENT_OF_TRACES, RUN_OF_TRACES = b"x-mlflow-experiment-id", b"x-mlflow-run-id"
+# Headers that are given once: of several, one part of MLflow takes the first, and another one all of them with commas between.
+GIVEN_ONCE = (b"authorization", b"content-type", b"content-encoding", EXPERIMENT_OF_TRACES, RUN_OF_TRACES)
+PLACE_OF_TRACE = "Where the artifacts of a trace lie is said by MLflow alone: leave that tag out."
 # What a line of the audit log names.
 NAMES = (
     "experiment_id", "run_id", "run_uuid", "name", "username", "role_id", "trace_id", "request_id", "model_id", "webhook_id",
@@ -37,7 +50,7 @@ NAMES = (
 )  # fmt: skip
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that is answered here, with one sentence. HEADERS are sent with it."""
 
     def __init__(self, status: int, sentence: str, **headers: str):
@@ -55,8 +68,8 @@ class Object(dict):
 
     def __init__(self, pairs: list[tuple[str, object]]):
         super().__init__(pairs)
-        names = [_plain(name) for name, _ in pairs]
-        self.twice = next((name for place, (name, _) in enumerate(pairs) if names[place] in names[:place]), None)
+        names = [_plain(pair[0]) for pair in pairs]
+        self.twice = next((pair[0] for place, pair in enumerate(pairs) if names[place] in names[:place]), None)
 
 
 def snake_case(name: str) -> str:
@@ -89,8 +102,8 @@ class Request:
     @property
     def login(self) -> tuple[str, str] | None:
         """(user, password) of HTTP Basic, None without or where it is no login that MLflow understands."""
-        kind, _, encoded = self.header(b"authorization").partition(" ")
-        if kind.lower() != "basic":
+        kind, space, encoded = self.header(b"authorization").partition(" ")
+        if not space or kind.lower() != "basic":
             return None
         try:
             user, colon, password = base64.b64decode(encoded.strip(), validate=False).decode().partition(":")
@@ -114,7 +127,12 @@ class Request:
     def run_of_traces(self) -> tuple[str, str] | None:
         """(run, experiment) where traces come by OpenTelemetry, and are to be linked to a run."""
         run = self.header(RUN_OF_TRACES)
-        return (run, self.header(EXPERIMENT_OF_TRACES)) if run and self.path.endswith("/v1/traces") else None
+        return (run, self.header(EXPERIMENT_OF_TRACES)) if run and self.is_export else None
+
+    @property
+    def is_export(self) -> bool:
+        """Whether traces come by OpenTelemetry."""
+        return self.path.endswith("/v1/traces")
 
     @property
     def is_server_info(self) -> bool:
@@ -126,8 +144,13 @@ class Request:
 
     @property
     def has_parameters(self) -> bool:
-        """Whether MLflow looks up the permission by parameters that check_content can look at."""
+        """Whether MLflow looks up the permission by parameters in a query or in JSON."""
         return bool(JSON_ROUTE.search(self.path)) and not OTHER_BODY.search(self.path)
+
+    @property
+    def has_content(self) -> bool:
+        """Whether check_content looks at the body."""
+        return self.has_parameters or self.is_export
 
     @property
     def changes(self) -> bool:
@@ -141,24 +164,26 @@ class Request:
     def check_head(self) -> None:
         """Refuse what is ambiguous already without the body."""
         if self.method == "HEAD" and not self.is_public and self.path not in ("/", "/version"):
-            raise Refused(405, "HEAD is not answered here: use GET.", allow="GET")
-        names = [key.lower() for key, _ in self.headers]
-        if names.count(b"authorization") > 1:
-            raise Refused(400, "The request has two Authorization headers.")
+            raise RefusedError(405, "HEAD is not answered here: use GET.", allow="GET")
+        names = [header[0].lower() for header in self.headers]
+        for name in GIVEN_ONCE:
+            if names.count(name) > 1:
+                raise RefusedError(400, f"The request has two {name.decode().title()} headers.")
         if b"x-mlflow-authorization" in names:
-            raise Refused(400, "X-MLflow-Authorization is not taken here: use Authorization.")
-        for path in {self.path, unquote(self.path)}:
+            raise RefusedError(400, "X-MLflow-Authorization is not taken here: use Authorization.")
+        for path in (self.path, unquote(self.path)):
             segments = path.split("/")[1:]
             if any(part in (".", "..") for part in segments) or "" in segments[:-1]:
-                raise Refused(400, "The path has a segment that is empty, '.' or '..'.")
-        check_number("experiment_id", self.header(EXPERIMENT_OF_TRACES))
+                raise RefusedError(400, "The path has a segment that is empty, '.' or '..'.")
+        if experiment := self.header(EXPERIMENT_OF_TRACES):
+            check_number("experiment_id", experiment)
         check_run(self.query)
         if not self.has_parameters:
             return
-        names_in_query = [name for name, _ in self.query]
+        names_in_query = [pair[0] for pair in self.query]
         for name in set(names_in_query):
             if snake_case(name) in NUMBERS and not name.endswith("s") and names_in_query.count(name) > 1:
-                raise Refused(400, f"The parameter {name!r} is given twice.")
+                raise RefusedError(400, f"The parameter {name!r} is given twice.")
         for name, value in self.query:
             check_number(name, value)
 
@@ -166,46 +191,56 @@ class Request:
         """Refuse a body that MLflow could read in two ways; keep what it says otherwise."""
         if not body.strip():
             return
+        if self.is_export:
+            if traces.exported_names_place(body, self.header(b"content-encoding")):
+                raise RefusedError(400, PLACE_OF_TRACE)
+            return
         if self.method in ("GET", "HEAD"):
-            raise Refused(400, f"A {self.method} request has no body here.")
+            raise RefusedError(400, f"A {self.method} request has no body here.")
         if self.header(b"content-type").partition(";")[0].strip().lower() != "application/json":
-            raise Refused(400, "The body must be JSON, with Content-Type: application/json.")
+            raise RefusedError(400, "The body must be JSON, with Content-Type: application/json.")
         try:
             content = json.loads(body, object_pairs_hook=Object)
         except (ValueError, RecursionError):
-            raise Refused(400, "The body is not JSON.") from None
+            raise RefusedError(400, "The body is not JSON.") from None
         if content is None:
             return
         if not isinstance(content, dict):
-            raise Refused(400, "The body must be a JSON object.")
+            raise RefusedError(400, "The body must be a JSON object.")
         check_fields(content, free=set() if self.is_graphql else FREE)
-        if self.is_graphql and not graphql.is_plain(str(content.get("query") or "")):
-            raise Refused(400, "Give experiments to GraphQL as variables, or as numbers in their plain form.")
+        if "/traces" in self.path and self.method != "DELETE" and traces.names_place(content):
+            raise RefusedError(400, PLACE_OF_TRACE)
+        if self.is_graphql:
+            graphql_problem = graphql.problem(content.get("query"), content.get("variables"))
+            if graphql_problem:
+                raise RefusedError(400, graphql_problem)
         self.content = {snake_case(name): value for name, value in content.items()}
 
 
 def check_run(pairs: list[tuple[str, object]]) -> None:
     """MLflow looks up the permission of one of these, and goes on with the other."""
     runs = [value for name, value in pairs if _plain(name) in RUN]
-    names = {_plain(name) for name, _ in pairs} & RUN
+    names = {_plain(pair[0]) for pair in pairs} & RUN
     if len(names) > 1 and any(value != runs[0] for value in runs):
-        raise Refused(400, "run_id and run_uuid are two names of one run, but differ here.")
+        raise RefusedError(400, "run_id and run_uuid are two names of one run, but differ here.")
 
 
 def check_number(name: str, value: object) -> None:
-    """MLflow takes '03', ' 3' and '+3' for experiment 3, and looks up the permission of another one."""
+    """MLflow looks up the permission of what stands here, and goes on with another experiment: with 3 for '03', ' 3' and
+    '+3', with 0 for '' and null, and with all that there are for the number 3.
+    """
     if snake_case(name) not in NUMBERS:
         return
     for each in value if isinstance(value, list) else [value]:
-        if isinstance(each, str) and not NUMBER.fullmatch(each) and each != "":
-            raise Refused(400, f"{name} must be a number in its plain form.")
+        if not (isinstance(each, str) and NUMBER.fullmatch(each)):
+            raise RefusedError(400, f"{name} must be a text with a number in its plain form.")
 
 
 def check_fields(content: object, free: set[str]) -> None:
     """Refuse fields that could be read in two ways, but not below those of FREE."""
     if isinstance(content, Object):
         if content.twice is not None:
-            raise Refused(400, f"The field {content.twice!r} is given twice.")
+            raise RefusedError(400, f"The field {content.twice!r} is given twice.")
         check_run(list(content.items()))
         for name, value in content.items():
             check_number(name, value)

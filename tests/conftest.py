@@ -20,7 +20,6 @@ LONGEST_FIRST = (
     "test_versions.py",
     "test_faults.py",
     "test_faults_killed.py",
-    "test_molecule_bookworm.py",
     "test_people.py",
     "test_ordinary_user.py",
     "test_minio.py",
@@ -29,6 +28,8 @@ LONGEST_FIRST = (
     "test_readme.py",
     "test_generations.py",
     "test_guard_walk.py",
+    "test_operating.py",
+    "test_docs.py",
 )
 
 

@@ -87,7 +87,9 @@ RECIPES = {
             "RUN pip install --quiet --no-cache-dir --target /tmp/uv uv"
             " && SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt /tmp/uv/bin/uv pip install --system --no-cache"
             f" --compile-bytecode --constraint /tmp/constraints.txt mlflow[auth]=={MLFLOW}"
-            " psycopg2-binary psycopg[binary] boto3 && rm -r /tmp/*",
+            " psycopg2-binary psycopg[binary] boto3 && rm -r /tmp/*"
+            # Their own tests are a seventh of the packages.
+            " && find /usr/local/lib -depth -type d -path '*/dist-packages/*/tests' -exec rm -r {} +",
         ),
         {"constraints.txt": CONSTRAINTS},
     ),

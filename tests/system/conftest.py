@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -24,7 +25,7 @@ from .installed import Installed
 
 ENGINE_START_SECONDS = 60
 ENGINE_PID = Path("/var/run/docker.pid")
-ENGINE_RAN = pytest.StashKey[bool]()
+SESSION = "MLOPS_TEST_SESSION"
 
 
 def docker_answers() -> bool:
@@ -34,13 +35,18 @@ def docker_answers() -> bool:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    session.config.stash[ENGINE_RAN] = xdist.is_xdist_worker(session) or docker_answers()
+    if not xdist.is_xdist_worker(session):
+        os.environ[SESSION] = str(os.getpid())  # Of the workers and of the engine as well, which they start.
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """The engine that one of pytest's workers started served them all, and ends with the last of them."""
-    if not session.config.stash[ENGINE_RAN] and ENGINE_PID.exists():
-        os.kill(int(ENGINE_PID.read_text()), signal.SIGTERM)
+    """The engine that one of our workers started served them all, and ends with the last of them."""
+    if xdist.is_xdist_worker(session) or not ENGINE_PID.exists():
+        return
+    pid = int(ENGINE_PID.read_text())
+    with contextlib.suppress(OSError):
+        if f"{SESSION}={os.getpid()}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            os.kill(pid, signal.SIGTERM)
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,14 @@ import subprocess
 
 import pytest
 
+from support import systemd_hosts
 from support.checkout import copy_to
 from support.deployment import ROOT, Result
 from support.minio_program import PROGRAMS, minio_program
 from support.postgres_host import PostgresHost
 
 NAME = "mlops-stack-stack"
+ADDRESSES = ["127.0.0.1:5000", "127.0.0.1:5432", "127.0.0.1:9000", "127.0.0.1:9001"]
 STORE = {"minio_method": "source", "stack_cache_dir": str(PROGRAMS)}
 OLD = "3.12.0"
 DECLARED = {
@@ -78,7 +80,17 @@ def test_the_first_real_deployment_of_the_readme(host, clone):
     assert type_in(host, clone, plan).changed > 0
     assert host.everything() == virgin
     assert type_in(host, clone, deploy).changed > 0
-    assert host.listening() == ["127.0.0.1:5000", "127.0.0.1:5432", "127.0.0.1:9000", "127.0.0.1:9001"]
+    assert host.listening() == ADDRESSES
+    # Debian 12 has another systemd than Molecule's server: all come back by themselves, and can write their own data alone.
+    systemd_hosts.reboot(host.name)
+    host.shell("timeout 120 bash -c 'until : < /dev/tcp/127.0.0.1/5000; do sleep 1; done' 2> /dev/null")
+    assert type_in(host, clone, deploy).changed == 0
+    assert host.listening() == ADDRESSES
+    type_in(host, clone, "make verify INVENTORY=single_vm")
+    for unit, own in (("mlflow", "mlflow"), ("minio", "minio")):
+        inside = f"nsenter --mount --target $(systemctl show --value --property MainPID mlops-stack-{unit})"
+        touch = f"for folder in /etc /opt/mlops-stack/{unit} /var/lib /var/lib/mlops-stack/{own}; do {inside} touch $folder/written; done"
+        assert re.findall(r"/written': (.*)", host.shell(f"{touch}; true")) == ["Read-only file system"] * 3, unit
     status = type_in(host, clone, "make status INVENTORY=single_vm").out
     assert len(re.findall(r"^(?:postgres|minio|mlflow) .* healthy ", status, re.MULTILINE)) == 3, status
     destroy = "make destroy INVENTORY=single_vm CONFIRM=yes DATA=yes"

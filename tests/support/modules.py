@@ -7,8 +7,11 @@ import importlib
 import io
 import json
 from typing import Any
+from unittest.mock import patch
 
 from ansible.module_utils.testing import patch_module_args
+
+WARNINGS = "ansible.module_utils.common.warnings._global_warnings"
 
 
 def run_module(module_name: str, /, check: bool = False, **parameters: Any) -> dict:
@@ -20,7 +23,8 @@ def run_module(module_name: str, /, check: bool = False, **parameters: Any) -> d
     output = io.StringIO()
     arguments = {**parameters, "_ansible_check_mode": check, "_ansible_diff": True}
     exit_code = None
-    with patch_module_args(arguments), contextlib.redirect_stdout(output):
+    # A module is a process of its own elsewhere: what earlier ones warned of is not its warning.
+    with patch_module_args(arguments), patch.dict(WARNINGS, clear=True), contextlib.redirect_stdout(output):
         try:
             module.main()
         except SystemExit as end:

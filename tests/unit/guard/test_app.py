@@ -90,6 +90,10 @@ def test_the_door_lets_the_admin_in_alone(tmp_path):
     assert server.ask("/health", "bob")[0] == 200 and server.ask(EXPERIMENTS)[0] == 401
     assert server.ask("/api/3.0/mlflow/server-info")[0] == 503
     assert json.loads(server.ask(DOOR)[1]) == {"open": False}
+    # Whether a password is right is asked by who sets it.
+    assert server.ask("/version", "bob")[0] == 200
+    own = "/api/2.0/mlflow/users/update-password"
+    assert server.ask(own, "bob", method="PATCH", body=b'{"username": "bob", "password": "p"}')[0] == 200
     # Who opens it, and who does not.
     assert [server.ask(DOOR, *login, method="POST")[0] for login in ((), ("bob",), ("admin", "wrong"))] == [
         401,

@@ -68,7 +68,11 @@ class Guard:
             raise RefusedError(429, f"Too many wrong passwords: try again in {seconds} s.", retry_after=str(seconds))
         if request.is_public:
             return
-        if not self.door.lets_in(login[0] if login else "") and (login or request.is_server_info):
+        if (
+            not self.door.lets_in(login[0] if login else "")
+            and (login or request.is_server_info)
+            and not request.is_about_password
+        ):
             raise RefusedError(503, CLOSED, retry_after="10")
         if request.is_assistant:
             if not self.assistant:

@@ -21,6 +21,8 @@ ASSISTANT = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/assistant(?:/|$)")
 # What upstream gives to everybody in older versions, and to admins alone in newer ones; and a job about whatever one names.
 FOR_ADMINS = re.compile(r"/(?:ajax-)?api/\d+\.\d+/(?:mlflow/(?:webhooks(?:/.*)?|demo/delete|users/create-ui)|jobs/?)$")
 SERVER_INFO = re.compile(r"/(?:ajax-)?api/\d+\.\d+/mlflow/server-info$")
+# Where somebody with a login learns whether its password is right, and nothing else: our modules ask there while the door is closed.
+PASSWORD = re.compile(r"/version|/api/\d+\.\d+/mlflow/users/update-password")
 PUBLIC = re.compile(r"/(?:health|static-files/.*|favicon\.ico)$")
 # Numbers that MLflow's store reads with int(), and its permissions compare as text.
 NUMBERS = {"experiment_id", "experiment_ids", "destination_experiment_id", "source_experiment_id"}
@@ -137,6 +139,10 @@ class Request:
     @property
     def is_server_info(self) -> bool:
         return bool(SERVER_INFO.search(self.path))
+
+    @property
+    def is_about_password(self) -> bool:
+        return bool(PASSWORD.fullmatch(self.path))
 
     @property
     def is_public(self) -> bool:

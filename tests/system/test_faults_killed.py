@@ -23,7 +23,7 @@ def test_killed_before_access_is_set_nobody_but_the_admin_gets_in(harness):
     harness.at.play("playbooks/restart.yml").ok()
     assert harness.at.request(search, user="carol")[0] == 503
     harness.at.deploy().ok()
-    harness.check(again=False)
+    harness.check_access()
 
 
 def test_again_changes_nothing(harness):

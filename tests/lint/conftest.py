@@ -37,15 +37,17 @@ def note(record_property: Callable[[str, object], None]) -> Callable[[str], None
     return lambda text: record_property("looked at", text)
 
 
+@pytest.hookimpl(trylast=True)  # After the files have been put in order.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not BACKGROUND.keys().isdisjoint(getattr(item, "fixturenames", ())))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def background(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Future]]:
-    """Starts those jobs that a selected test will ask for."""
+    """Starts those jobs that a selected test will ask for. Only the file of these tests may take this: each worker has
+    all tests in its session, and would run the jobs once more for those of another worker."""
     wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     with ThreadPoolExecutor() as pool:
         yield {

@@ -9,10 +9,13 @@ that is needed is pip itself. In that home folder a stand-in of the same name in
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -77,9 +80,19 @@ def pip_versions() -> set[str]:
     return versions
 
 
-def prepare_home() -> Path:
-    """The home folder that ansible-test gets: pip's configuration of the user, and the stand-in for get-pip.py."""
+@contextlib.contextmanager
+def home_folder() -> Iterator[Path]:
+    """The home folder that ansible-test gets, for one run at a time: two would build the same environments at once."""
     home = CACHE / "ansible-test-home"
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        prepare(home)
+        yield home
+
+
+def prepare(home: Path) -> None:
+    """pip's configuration of the user, and the stand-in for get-pip.py."""
     cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     for name in (".config/pip", ".pip"):
@@ -111,7 +124,6 @@ def prepare_home() -> Path:
         partial = script.with_suffix(f".{os.getpid()}")
         partial.write_text(STAND_IN.format(wheel=str(wheel)), encoding="utf-8")
         partial.replace(script)
-    return home
 
 
 def sanity(work: Path, root: Path = ROOT) -> Result:
@@ -120,23 +132,9 @@ def sanity(work: Path, root: Path = ROOT) -> Result:
     target.mkdir(parents=True)
     copy(root, target)
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    done = run(
-        *(
-            *NICE,
-            BIN / "ansible-test",
-            "sanity",
-            "--local",
-            "--python",
-            python,
-            "--junit",
-            "--color",
-            "no",
-            "--truncate",
-            "0",
-        ),
-        cwd=target,
-        env={"HOME": str(prepare_home())},
-    )
+    words = ("sanity", "--local", "--python", python, "--junit", "--color", "no", "--truncate", "0")
+    with home_folder() as home:
+        done = run(*NICE, BIN / "ansible-test", *words, cwd=target, env={"HOME": str(home)})
     return read(done.returncode, done.stdout, target / "tests" / "output" / "junit")
 
 

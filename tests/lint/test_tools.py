@@ -12,6 +12,9 @@ import pytest
 from lint import package, sanity
 from lint.repo import BIN, assert_none, assert_passes, files, run
 
+# With the first of these tests the slow tools begin, and the last ones ask for their results.
+pytestmark = pytest.mark.usefixtures("background")
+
 
 def test_yamllint():
     assert_passes(run(BIN / "yamllint", "--strict", "--format", "parsable", *files_outside_links(".yml", ".yaml")))

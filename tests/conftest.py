@@ -28,6 +28,8 @@ LONGEST_FIRST = (
     "test_readme.py",
     "test_generations.py",
     "test_guard_walk.py",
+    "test_accounts.py",
+    "test_browser.py",
     "test_operating.py",
     "test_docs.py",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -105,6 +106,8 @@ def people(tmp_path_factory) -> Iterator[People]:
 
 @pytest.fixture(scope="module")
 def browser(people: People) -> Iterator[Browser]:
+    if not shutil.which("chromedriver"):
+        pytest.fail("There is no browser: apt-get install chromium chromium-driver.", pytrace=False)
     browser = Browser(people.server)
     try:
         yield browser

@@ -150,7 +150,7 @@ def test_the_log_has_no_secrets(guarded: World, walk: Walk, with_guard):
 
 
 def test_the_client_of_mlflow_works(version: str, guarded: World, tmp_path: Path):
-    """As the reader: experiments, runs, artifacts, models, prompts, traces, assessments and datasets of one's own."""
+    """As the reader: experiments, runs, artifacts (one of 100 MB), models, prompts, traces, assessments and datasets of one's own."""
     python = mlflow_server.mlflow_venv(version) / "bin" / "python"
     environment = {
         **os.environ,

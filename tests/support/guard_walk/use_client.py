@@ -1,5 +1,6 @@
 """Work as a user does with MLflow's own client, in the interpreter of the version. It fails where something is refused."""
 
+import filecmp
 import os
 import sys
 import time
@@ -20,12 +21,17 @@ def runs(client: MlflowClient, experiment: str) -> str:
         mlflow.set_tag("key", "value")
         mlflow.log_text("text", "notes/hello.txt")
         mlflow.log_dict({"a": [1]}, "data.json")
+        with open("large", "wb") as stream:
+            stream.write(os.urandom(1_000_000) * 100)
+        mlflow.log_artifact("large")
     id_ = run.info.run_id
     now = int(time.time() * 1000)
     client.log_batch(id_, [Metric("loss", 0.1, now, 3)], [Param("c", "y")], [RunTag("t", "u")])
     client.delete_tag(id_, "t")
     assert [each.value for each in client.get_metric_history(id_, "loss")] == [0.5, 0.25, 0.1]
-    assert {each.path for each in client.list_artifacts(id_)} == {"notes", "data.json"}
+    assert {each.path for each in client.list_artifacts(id_)} == {"notes", "data.json", "large"}
+    os.mkdir("downloads")
+    assert filecmp.cmp("large", client.download_artifacts(id_, "large", "downloads"), shallow=False)
     with open(client.download_artifacts(id_, "notes/hello.txt")) as stream:
         assert stream.read() == "text"
     assert [each.info.run_id for each in client.search_runs([experiment], "params.a = '1'")] == [id_]

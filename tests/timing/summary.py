@@ -1,6 +1,7 @@
-"""The closing line of .ci/run: python3 tests/timing/summary.py JUNIT …   in the checkout whose tests ran
+"""The closing lines of .ci/run: python3 tests/timing/summary.py JUNIT …   in the checkout whose tests ran
 
-Counts what ran in all parts. A part that ran no test, and a file of tests of which none ran in any part, count as failures.
+The end of what each failed test said, and a count of what ran in all parts. A part that ran no test, and a file of
+tests of which none ran in any part, count as failures.
 """
 
 from __future__ import annotations
@@ -11,14 +12,30 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
+# Of each failed test: a log of which only the end is kept should still tell why.
+LAST_LINES = 25
 
-def read(path: Path) -> list[tuple[str, str]]:
-    """(module, "passed", "failed" or "skipped") of each test; nothing where the file is missing or broken."""
+
+def read(path: Path) -> list[ElementTree.Element]:
+    """The test cases; none where the file is missing or broken."""
     try:
-        cases = list(ElementTree.parse(path).iter("testcase"))  # noqa: S314 - written by pytest a moment ago
+        return list(ElementTree.parse(path).iter("testcase"))  # noqa: S314 - written by pytest a moment ago
     except (OSError, ElementTree.ParseError):
         return []
+
+
+def results(cases: list[ElementTree.Element]) -> list[tuple[str, str]]:
+    """(module, "passed", "failed" or "skipped") of each test."""
     return [(case.get("classname", ""), outcome(case)) for case in cases]
+
+
+def failures(cases: list[ElementTree.Element]) -> list[str]:
+    lines = []
+    for case in cases:
+        for found in (*case.iter("failure"), *case.iter("error")):
+            said = (found.text or found.get("message") or "").rstrip().splitlines()
+            lines += ["", f"-- {case.get('classname')}::{case.get('name')} failed with:", *said[-LAST_LINES:]]
+    return lines + [""] * bool(lines)
 
 
 def outcome(case: ElementTree.Element) -> str:
@@ -46,9 +63,10 @@ def summary(parts: dict[str, list[tuple[str, str]]], files: list[str]) -> tuple[
 
 def main(paths: list[str]) -> int:
     listed = subprocess.run(["git", "ls-files", "tests/**/test_*.py"], check=True, capture_output=True, text=True)
-    parts = {Path(path).stem: read(Path(path)) for path in paths}
-    sentences, counts = summary(parts, listed.stdout.splitlines())
-    print(*sentences, sep="\n", end="\n" if sentences else "")
+    cases = {Path(path).stem: read(Path(path)) for path in paths}
+    sentences, counts = summary({part: results(found) for part, found in cases.items()}, listed.stdout.splitlines())
+    for line in (*(line for found in cases.values() for line in failures(found)), *sentences):
+        print(line)
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if counts["failed"] else 0
 

@@ -130,6 +130,15 @@ def test_the_closing_line_of_pytests_own_files(tmp_path):
         [sys.executable, script, "test.xml", "test-all.xml"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines() == [
+        "",
+        "-- tests.unit.test_broken::test_x failed with:",
+        "@pytest.fixture",
+        "    def y():",
+        ">       raise OSError",
+        "E       OSError",
+        "",
+        "tests/unit/test_broken.py:5: OSError",
+        "",
         "No test ran in test-all: that counts as a failure.",
         "No test of tests/unit/test_left_out.py ran: that counts as a failure.",
         "1 passed, 3 failed, 1 skipped",

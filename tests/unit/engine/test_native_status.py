@@ -148,6 +148,6 @@ def test_a_program_that_dies(svc, retries, what):
     sentence = f"{what} failed. The log ends with: RuntimeError: not today (make logs shows more)."
     # On a busy machine the program may live for the second after which a start counts as one.
     deadline = time.monotonic() + 20
-    while svc.look() != ("not running", [sentence]) and time.monotonic() < deadline:
+    while (seen := svc.look()) != ("not running", [sentence]) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert svc.look() == ("not running", [sentence])
+    assert seen == ("not running", [sentence])

@@ -146,7 +146,9 @@ def begin_all(folder: Path, ours: Settings, uris: dict[str, str]) -> dict[str, M
     """The servers, started one after the other; of several workers, those that come later find their databases made."""
     given = vars(ours)
     mine = Settings(**{**given, "database": uris.get("mlflow", ""), "auth_database": uris.get("mlflow_auth", "")})
-    bare = Settings(**{**given, "database": uris.get("bare", ""), "auth_database": uris.get("bare_auth", ""), "guard": False})
+    bare = Settings(
+        **{**given, "database": uris.get("bare", ""), "auth_database": uris.get("bare_auth", ""), "guard": False}
+    )
     today = Settings(version="3.4.0", workers=1, packages=[], variables={}, guard=False)
     plain = Settings(**{**given, "auth": False, "guard": False, "database": uris.get("plain", ""), "auth_database": ""})
     servers: dict[str, MlflowServer] = {}
@@ -170,7 +172,9 @@ def begin_all(folder: Path, ours: Settings, uris: dict[str, str]) -> dict[str, M
 
 def measure(rounds: int, seconds: float, ours: Settings) -> tuple[dict, str]:
     """Figures of each server and number of clients, as throughput() returns them; and what ours kept its data in."""
-    figures: dict[tuple[int, str], list[tuple[float, float]]] = {(count, name): [] for count in CLIENTS for name in SERVERS}
+    figures: dict[tuple[int, str], list[tuple[float, float]]] = {
+        (count, name): [] for count in CLIENTS for name in SERVERS
+    }
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-")))
         found = programs()

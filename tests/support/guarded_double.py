@@ -23,7 +23,12 @@ class Server:
         guessing = Guessing(lambda: self.now, self._sleep)
         audit = Audit(self.lines.append, lambda: 0)
         self.guard = Guard(
-            self._mlflow, Door(str(folder) if folder else "", "3.17.2", "sqlite:///auth.db", "admin"), guessing, audit, prefix, assistant
+            self._mlflow,
+            Door(str(folder) if folder else "", "3.17.2", "sqlite:///auth.db", "admin"),
+            guessing,
+            audit,
+            prefix,
+            assistant,
         )
         self.prefix, self.is_old = prefix, is_old
 

@@ -60,7 +60,9 @@ def _session(path: Path) -> int | None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_caches_are_not_believed(version, tmp_path):
-    more = {"guard": True, "variables": {"MLOPS_GUARD_STATE": str(tmp_path / "guard")}} if version == VERSIONS[-1] else {}
+    more = (
+        {"guard": True, "variables": {"MLOPS_GUARD_STATE": str(tmp_path / "guard")}} if version == VERSIONS[-1] else {}
+    )
     start = partial(mlflow_server.start, tmp_path, version=version, cache_seconds=60, cheap_logins=True, **more)
     # Two workers that both find empty databases get in each other's way while they create the tables.
     start(workers=1).wait().stop()

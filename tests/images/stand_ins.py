@@ -9,7 +9,7 @@
 They hold the real software, from Debian, PyPI and the Go module proxy, and keep to what the images of their names
 promise: programs, users, entrypoints and environment. An image of such a name that was not built here, pulled by
 somebody with a registry, is the real one: it is left alone and taken.
-Building needs root, mmdebstrap, Docker Engine, and Go for the object store.
+Building needs root, mmdebstrap, Docker Engine, and Go for the object store; pushing, the Python package requests.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ DECLARED = {
         {"name": "bob", "permissions": [{"resource_type": "experiment", "resource": "churn", "permission": "EDIT"}]}
     ],
     "mlflow_experiments": [{"name": "churn"}],
+    "mlflow_workers": 1,  # The deployment of the README has two.
 }
 # As bob, with the real client in the server's own environment: what he logged, and what he finds again.
 LOG = """

@@ -76,7 +76,7 @@ class DeclaredAccess:
         version: str | None = None,
         admins: Sequence[str] = (),
     ) -> None:
-        self._default, self._version, self._admins = default, version, set(admins)
+        self.default, self._version, self._admins = default, version, set(admins)
         self.users = {str(user["name"]): user for user in users or () if _is_present(user)}
         self._roles = [role for role in roles or () if _is_present(role)]
 
@@ -96,6 +96,11 @@ class DeclaredAccess:
         """(type, resource) of all that this user's own permissions and roles name."""
         return sorted({(grant.resource_type, grant.resource) for grant in self._grants(name, False)})
 
+    def named(self, name: str) -> set[tuple[str, str]]:
+        """What somebody has decided about, also that a permission is to be taken away."""
+        holders = [self.users[name], *(r for r in self._roles if name in map(str, r.get("members") or ()))]
+        return {(e["resource_type"], str(e["resource"])) for holder in holders for e in holder.get("permissions") or ()}
+
     def sources(self, name: str, resource_type: str, resource: str) -> list[str]:
         """Where the level comes from: `direct`, `role NAME`, `mlflow_default_permission`, `admin`."""
         if self.is_admin(name):
@@ -110,7 +115,7 @@ class DeclaredAccess:
         grants = [g for g in self._grants(name, possible) if g.is_about(resource_type, resource, possible)]
         # What may be there does not keep anybody out for certain.
         levels = [g.level for g in grants if not possible or g.level != "DENY" or self._is_certain(name, g, resource)]
-        return effective(levels, self._default, self._version, self.is_admin(name))
+        return effective(levels, self.default, self._version, self.is_admin(name))
 
     def _is_certain(self, name: str, grant: _Grant, resource: str) -> bool:
         return grant in self._grants(name, False) and grant.resource in ("*", resource)

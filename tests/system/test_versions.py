@@ -9,8 +9,9 @@ import pytest
 from .installed import API, Installed, changes
 
 NEWEST = "3.17.2"
-# Users and permissions are declared from 3.13 on; before, MLflow has another API for them.
-NOTHING_DECLARED = {"mlflow_users": [], "mlflow_experiments": [], "mlflow_registered_models": []}
+# Users and permissions are declared from 3.13 on; before, MLflow has another API for them. READ is the role's own default.
+READ_BY_DEFAULT = {"mlflow_default_permission": "READ"}
+NOTHING_DECLARED = {"mlflow_users": [], "mlflow_experiments": [], "mlflow_registered_models": [], **READ_BY_DEFAULT}
 # 3.4.0 to 3.9 have routes that answer without a login on their default server, which is why the role takes the other.
 CLOSED = [
     ("POST", f"{API}/experiments/search"),
@@ -219,6 +220,7 @@ def test_upgrade_keeps_everything(virgin, old):
     users["dan"]["permissions"] = [{"resource_type": "experiment", "resource": "private", "permission": "DENY"}]
     newest = {
         "mlflow_version": NEWEST,
+        **READ_BY_DEFAULT,
         "mlflow_users": list(users.values()),
         "mlflow_experiments": [{"name": "churn"}, {"name": "private"}],
         "mlflow_registered_models": [{"name": "churn-classifier"}],

@@ -116,6 +116,18 @@ def test_what_it_is_for(deployed):
     assert "proven: carol was refused to log to 'churn'" in out
 
 
+def test_who_may_write_by_a_role_does_not_fail_the_verification(deployed):
+    """carol has READ herself."""
+    may = {"resource_type": "experiment", "resource": "churn", "permission": "EDIT"}
+    role = {"name": "growth", "permissions": [may], "members": ["carol"]}
+    try:
+        deployed.play("playbooks/access.yml", mlflow_roles=[role]).ok()
+        out = deployed.play("playbooks/verify.yml", mlflow_roles=[role]).ok().out
+        assert "every declared user may write to 'churn', so nobody had to be refused" in out
+    finally:
+        deployed.play("playbooks/access.yml", mlflow_roles=[{"name": "growth", "state": "absent"}]).ok()
+
+
 def test_a_stopped_server_is_found(deployed):
     deployed.play("playbooks/stop.yml").ok()
     assert not deployed.is_healthy()

@@ -81,10 +81,10 @@ def knows(number: tuple[int, ...], kind: str, revision: str) -> bool | None:
 
 def _downgrade(database: Mapping, version: str) -> str:
     since = next((r for r, names in REVISIONS[database["kind"]] if database["revision"] in names.split()), None)
-    by = f"MLflow {'.'.join(map(str, since))} or a version near it" if since else "a newer MLflow"
+    known = f", which MLflow {'.'.join(map(str, since))} has" if since else ""
     return (
-        f"{database['place']} was written by {by} (revision {database['revision']}), and mlflow_version is {version}: MLflow has no"
-        " downgrade, so set mlflow_version back, or restore a copy from before the upgrade."
+        f"{database['place']} was written by a newer MLflow (revision {database['revision']}{known}), and mlflow_version is"
+        f" {version}: MLflow has no downgrade, so set mlflow_version back, or restore a copy from before the upgrade."
     )
 
 

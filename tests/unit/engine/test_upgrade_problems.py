@@ -121,10 +121,10 @@ def problems(version="3.17.2", default="READ", drops=False, revision="8606fa83a9
 
 def test_a_downgrade_is_refused():
     assert problems("3.10.0", revision="f1a2b3c4d5e6") == [
-        "/data/auth.db was written by MLflow 3.13.0 or a version near it (revision f1a2b3c4d5e6), and mlflow_version is 3.10.0:"
+        "/data/auth.db was written by a newer MLflow (revision f1a2b3c4d5e6, which MLflow 3.13.0 has), and mlflow_version is 3.10.0:"
         " MLflow has no downgrade, so set mlflow_version back, or restore a copy from before the upgrade."
     ]
-    assert "was written by a newer MLflow (revision fff)" in problems("3.17.2", revision="fff")[0]
+    assert "was written by a newer MLflow (revision fff), and" in problems("3.17.2", revision="fff")[0]
     assert problems("3.18.0", revision="fff", denials=[]) == []  # nobody knows; the installed version will
     assert problems("latest", revision="fff") == []  # said elsewhere
 

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.mlops.stack.plugins.module_utils import access, objects
+from ansible_collections.mlops.stack.plugins.module_utils import access, objects, verification
 from ansible_collections.mlops.stack.plugins.module_utils.api_empty import EmptyApi
 from ansible_collections.mlops.stack.plugins.module_utils.client import MlflowError
 from ansible_collections.mlops.stack.plugins.module_utils.declaration_roles import parse_access
+from ansible_collections.mlops.stack.plugins.module_utils.effective import DeclaredAccess
 from ansible_collections.mlops.stack.plugins.module_utils.reconcile import Policy
 
 
@@ -38,47 +39,39 @@ def fill_passwords(users: list, passwords: dict) -> list:
     ]
 
 
-def _rights(user: dict, resource_type: str, levels: tuple) -> list:
-    return [
-        entry["resource"]
-        for entry in user.get("permissions") or []
-        if entry["resource_type"] == resource_type
-        and entry["resource"] != "*"
-        and entry["permission"] in levels
-        and entry.get("state", "present") == "present"
-    ]
+def verification_plan(
+    users: list,
+    default_permission: str,
+    roles: list | None = None,
+    experiments: list | None = None,
+    version: str | None = None,
+    admins: list | None = None,
+) -> dict:
+    """Who can show that the server works, and who that it refuses; what can't be shown is said in `missing`."""
+    declared = DeclaredAccess(users, roles or (), default_permission, version, admins or ())
+    return verification.verification_plan(declared, experiments or ())
 
 
-def verification_plan(users: list, default_permission: str) -> dict:
-    """Who can show that the server works, and who that it refuses: from the (valid) declarations alone.
-
-    The writer may do everything with an experiment; the reader is a declared user who has no right to change it.
-    What can't be shown is said in `missing`.
-    """
-    plan = {"writer": "", "experiment": "", "registered_model": "", "reader": "", "missing": []}
-    present = [user for user in users if user.get("state", "present") == "present" and not user.get("admin")]
-    for user in present:
-        experiments = _rights(user, "experiment", ("MANAGE",))
-        if experiments:
-            models = _rights(user, "registered_model", ("MANAGE",))
-            plan.update(writer=user["name"], experiment=experiments[0], registered_model=(models or [""])[0])
-            break
-    if not plan["writer"]:
-        plan["missing"].append(
-            "nobody but admins may MANAGE an experiment, so nobody could log a run and remove it again"
-        )
-        return plan
-    if not plan["registered_model"]:
-        plan["missing"].append(f"{plan['writer']} may not MANAGE a registered model, so none was registered")
-    if default_permission not in ("EDIT", "MANAGE"):
-        for user in present:
-            everything = [entry["resource"] for entry in user.get("permissions") or [] if entry["resource"] == "*"]
-            if not everything and plan["experiment"] not in _rights(user, "experiment", ("EDIT", "MANAGE")):
-                plan["reader"] = user["name"]
-                break
-    if not plan["reader"]:
-        plan["missing"].append(f"every declared user may write to '{plan['experiment']}', so nobody had to be refused")
-    return plan
+def declared_access(
+    users: list,
+    name: str,
+    default_permission: str,
+    roles: list | None = None,
+    version: str | None = None,
+    admins: list | None = None,
+) -> list:
+    """What a declared user may do, one line for each resource that the declarations name for this user."""
+    declared = DeclaredAccess(users, roles or (), default_permission, version, admins or ())
+    if name not in declared.users:
+        declared.users[name] = {"name": name}
+    if declared.is_admin(name):
+        return ["everything (admin)"]
+    lines = []
+    for kind, resource in declared.resources(name):
+        level = declared.may(name, kind, resource) or "nothing"
+        lines.append(f"{kind} {resource}: {level} ({', '.join(declared.sources(name, kind, resource))})")
+    rest = "nothing" if default_permission == "NO_PERMISSIONS" else default_permission
+    return [*lines, f"everything else: {rest} (mlflow_default_permission)"]
 
 
 def declaration_problems(declared: dict, version: str | None, admin: str, planned: dict | None = None) -> list:
@@ -111,6 +104,7 @@ class FilterModule:
     def filters(self):
         return {
             "declaration_problems": declaration_problems,
+            "declared_access": declared_access,
             "users_without_password": users_without_password,
             "fill_passwords": fill_passwords,
             "verification_plan": verification_plan,

@@ -15,7 +15,6 @@ from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     known_revisions,
     loses_denials,
     newer_schema,
-    queries_of_denials,
     run_upgrade,
 )
 
@@ -29,7 +28,8 @@ class PostgresDatabase:
     """A database by its SQLAlchemy URI, which holds no password."""
 
     def __init__(self, uri, kind):
-        self.uri, self.kind = uri, kind
+        self.uri = self.place = uri
+        self.kind = kind
         self.revision = self.head = ""
         self.loses_denials = False
 
@@ -54,18 +54,22 @@ class PostgresDatabase:
 
     def is_behind(self, root):
         known, self.head = known_revisions(os.path.join(root, *self.kind.scripts))
-        with self.reading() as (connection, names):
-            for table in self.kind.tables:
-                if table in names:
-                    query = sqlalchemy.text(f"select version_num from {table}")  # noqa: S608 - our constants
-                    self.revision = connection.execute(query).scalar() or ""
-                    break
+        self.revision = self.current_revision()
         if self.revision and self.revision not in known:
             raise newer_schema(self.uri, self.revision)
         self.loses_denials = loses_denials(self.revision, known)
         # The tables of experiments are made by the first start, one process after the other. Those of users would be made by
         # all workers at once, some of which fail then: so we make them.
         return self.revision != self.head and (self.revision != "" or self.kind is AUTH)
+
+    def current_revision(self):
+        """The database's revision from the first of the version tables that exists; '' for one that has none."""
+        with self.reading() as (connection, names):
+            for table in self.kind.tables:
+                if table in names:
+                    query = sqlalchemy.text(f"select version_num from {table}")  # noqa: S608 - our constants
+                    return connection.execute(query).scalar() or ""
+        return ""
 
     def diff(self):
         before = f"revision {self.revision}\n" if self.revision else ""
@@ -86,11 +90,8 @@ class PostgresDatabase:
         except DatabaseError as error:
             raise DatabaseError(f"{self.uri} could not be upgraded and is as it was: {error}") from None
 
-    def denials(self):
-        """Who is denied what in an auth database of before MLflow 3.13, as `user (experiment 3)`."""
+    def select(self, queries):
+        """{table: rows} of those of QUERIES whose table exists."""
         with self.reading() as (connection, names):
-            return [
-                f"{user} ({what} {resource})"
-                for what, query in queries_of_denials(names)
-                for user, resource in connection.execute(sqlalchemy.text(query))
-            ]
+            there = {table: query for table, query in queries.items() if table in names}
+            return {table: connection.execute(sqlalchemy.text(query)).fetchall() for table, query in there.items()}

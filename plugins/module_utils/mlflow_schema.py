@@ -14,16 +14,6 @@ import tempfile
 # The auth database's revisions up to MLflow 3.12, and the one of 3.13 that turns permissions into roles. It drops denials.
 BEFORE_ROLES = ("8606fa83a998", "0965eb92f5f0", "a1b2c3d4e5f6", "2ed73881770d", "c3d4e5f6a7b8")
 ROLES = "e5f6a7b8c9d0"
-# Table -> what its rows are about, and the column that names it.
-OLD_PERMISSIONS = {
-    "experiment_permissions": ("experiment", "experiment_id"),
-    "registered_model_permissions": ("registered model", "name"),
-    "scorer_permissions": ("scorer", "scorer_name"),
-    "gateway_secret_permissions": ("gateway secret", "secret_id"),
-    "gateway_endpoint_permissions": ("gateway endpoint", "endpoint_id"),
-    "gateway_model_definition_permissions": ("gateway model", "model_definition_id"),
-}
-NAMED_DENIALS = 10  # in the warning; the rest is a number
 # Seconds; millions of metrics take their time, a hang must end all the same.
 UPGRADE_TIMEOUT = 3600
 
@@ -143,23 +133,3 @@ def newer_schema(name, revision):
 def loses_denials(revision, known):
     """Whether the way from REVISION to the newest of KNOWN turns permissions into roles."""
     return revision in BEFORE_ROLES and ROLES in known
-
-
-def queries_of_denials(names):
-    """(what the rows are about, query) for each table of NAMES with denials of a user, of before MLflow 3.13."""
-    for table, (kind, column) in OLD_PERMISSIONS.items():
-        if table in names:
-            rows = f"select username, {column} from {table} join users on users.id = user_id"  # noqa: S608 - our constants
-            yield kind, f"{rows} where permission = 'NO_PERMISSIONS' order by 1, 2"
-
-
-def warning_of_denials(found):
-    """One sentence; '' where there is nothing to lose."""
-    if not found:
-        return ""
-    rest = len(found) - NAMED_DENIALS
-    named = ", ".join(found[:NAMED_DENIALS]) + (f" and {rest} more" if rest > 0 else "")
-    return (
-        f"MLflow's upgrade drops these denials (NO_PERMISSIONS): {named}. Afterwards mlflow_default_permission counts there: set that "
-        "to NO_PERMISSIONS, or declare the permission DENY, which MLflow 3.17 and newer have."
-    )

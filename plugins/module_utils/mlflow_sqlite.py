@@ -15,7 +15,6 @@ from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     known_revisions,
     loses_denials,
     newer_schema,
-    queries_of_denials,
     run_upgrade,
 )
 
@@ -84,16 +83,17 @@ def has_rows(path, table):
 
 class SqliteDatabase:
     def __init__(self, path, kind):
-        self.path, self.kind = path, kind
+        self.path = self.place = path
+        self.kind = kind
         self.revision = self.head = ""
         self.is_unused = False
         self.loses_denials = False
 
     def is_behind(self, root):
-        if not os.path.exists(self.path) or not os.path.getsize(self.path):
+        if not self.is_there():
             return False
         known, self.head = known_revisions(os.path.join(root, *self.kind.scripts))
-        self.revision = current_revision(self.path, self.kind.tables)
+        self.revision = self.current_revision()
         if self.revision and self.revision not in known:
             raise newer_schema(self.path, self.revision)
         self.loses_denials = loses_denials(self.revision, known)
@@ -150,11 +150,15 @@ class SqliteDatabase:
             raise DatabaseError(f"{self.path} could not be upgraded and is as it was: {reason}") from None
         return backup
 
-    def denials(self):
-        """Who is denied what in an auth database of before MLflow 3.13, as `user (experiment 3)`."""
+    def current_revision(self):
+        return current_revision(self.path, self.kind.tables) if self.is_there() else ""
+
+    def is_there(self):
+        return os.path.exists(self.path) and os.path.getsize(self.path) > 0
+
+    def select(self, queries):
+        """{table: rows} of those of QUERIES whose table exists."""
+        if not self.is_there():
+            return {}
         with reading(self.path) as (connection, names):
-            return [
-                f"{user} ({what} {resource})"
-                for what, query in queries_of_denials(names)
-                for user, resource in connection.execute(query)
-            ]
+            return {table: connection.execute(query).fetchall() for table, query in queries.items() if table in names}

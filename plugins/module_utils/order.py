@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-# Levels that keep somebody out, whatever else is granted; the others from the weakest to the strongest.
+from .effective import strength
+
+# Levels that keep somebody out, whatever else is granted.
 DENIALS = ("DENY", "NO_PERMISSIONS")
-_STRENGTH = ("READ", "USE", "EDIT", "MANAGE")
 
 (
     CREATE,  # accounts, each followed by what denies it something
@@ -120,9 +121,4 @@ def _denies(grant: Any) -> bool:
 
 
 def _raises(action: Any) -> bool:
-    return _strength(action.permission) > _strength(action.previous)
-
-
-def _strength(level: str) -> int:
-    """A level of a newer MLflow, which nobody can declare here, counts as the strongest."""
-    return _STRENGTH.index(level) if level in _STRENGTH else len(_STRENGTH)
+    return strength(action.permission) > strength(action.previous)

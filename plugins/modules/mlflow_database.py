@@ -77,6 +77,12 @@ backups:
   type: list
   elements: str
   sample: [/var/lib/mlops-stack/mlflow/backups/mlflow-20261120T174500.db]
+denials:
+  description: Who is kept out of what (V(NO_PERMISSIONS)) before the upgrade, and not after it.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{user: dan, resource_type: experiment, resource: salaries, id: "3"}]
 """
 
 import contextlib
@@ -86,13 +92,13 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
+from ansible_collections.mlops.stack.plugins.module_utils.mlflow_denials import find_denials, warning_of_denials
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_postgres import PostgresDatabase
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     AUTH,
     TRACKING,
     UPGRADE_TIMEOUT,
     DatabaseError,
-    warning_of_denials,
 )
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_sqlite import SqliteDatabase, remove_copy
 from ansible_collections.mlops.stack.plugins.module_utils.pgpass import password_file
@@ -120,7 +126,7 @@ def main():
             msg=f"{sys.executable} has no MLflow: run this module with the interpreter of MLflow's environment."
         )
     done = {"changed": False, "backups": []}
-    behind, left = [], []
+    behind, left, denials = [], [], []
     try:
         # What is to be done is decided once nobody else does it.
         with contextlib.ExitStack() as stack:
@@ -131,7 +137,9 @@ def main():
                 lock = stack.enter_context(exclusive(folder, UPGRADE_TIMEOUT))
             behind = [database for database in databases if database.is_behind(spec.submodule_search_locations[0])]
             left = [path for database in databases for path in database.left_over(params["backup_dir"])]
-            warning = warning_of_denials([text for db in behind if db.loses_denials for text in db.denials()])
+            tracking, auth = databases
+            denials = find_denials(auth, tracking) if auth in behind and auth.loses_denials else []
+            warning = warning_of_denials(denials)
             if warning:
                 module.warn(warning)
             if not module.check_mode:
@@ -151,7 +159,7 @@ def main():
         {"before_header": path, "after_header": path, "before": "left over from an interrupted upgrade\n", "after": ""}
         for path in left
     ]
-    module.exit_json(changed=bool(behind or left), backups=done["backups"], diff=diff)
+    module.exit_json(changed=bool(behind or left), backups=done["backups"], denials=denials, diff=diff)
 
 
 if __name__ == "__main__":

@@ -116,6 +116,18 @@ def test_what_it_is_for(deployed):
     assert "proven: carol was refused to log to 'churn'" in out
 
 
+def test_who_may_write_by_a_role_does_not_fail_the_verification(deployed):
+    """carol has READ herself."""
+    may = {"resource_type": "experiment", "resource": "churn", "permission": "EDIT"}
+    role = {"name": "growth", "permissions": [may], "members": ["carol"]}
+    try:
+        deployed.play("playbooks/access.yml", mlflow_roles=[role]).ok()
+        out = deployed.play("playbooks/verify.yml", mlflow_roles=[role]).ok().out
+        assert "every declared user may write to 'churn', so nobody had to be refused" in out
+    finally:
+        deployed.play("playbooks/access.yml", mlflow_roles=[{"name": "growth", "state": "absent"}]).ok()
+
+
 def test_a_stopped_server_is_found(deployed):
     deployed.play("playbooks/stop.yml").ok()
     assert not deployed.is_healthy()
@@ -131,7 +143,7 @@ def test_a_stopped_server_is_found(deployed):
 def test_what_was_changed_by_hand_is_found(deployed):
     """An edited file, a revoked grant, a changed one, a deleted user, a changed password: one check shows them all."""
     path = deployed.base / "mlflow/basic_auth.ini"
-    path.write_text(path.read_text().replace("= READ", "= MANAGE"))
+    path.write_text(path.read_text().replace("= NO_PERMISSIONS", "= MANAGE"))
     answer = deployed.request("/api/2.0/mlflow/experiments/get-by-name?experiment_name=churn")[1]
     churn = {"username": "carol", "resource_type": "experiment", "resource_id": answer["experiment"]["experiment_id"]}
     model = {"username": "carol", "resource_type": "registered_model", "resource_id": "churn-classifier"}
@@ -155,7 +167,7 @@ def test_what_was_changed_by_hand_is_found(deployed):
     assert deployed.play("playbooks/access.yml").ok().changed == 1
     assert "= MANAGE" in path.read_text()
     assert deployed.deploy().ok().changed == 2  # the file, and the restart
-    assert "default_permission = READ" in path.read_text()
+    assert "default_permission = NO_PERMISSIONS" in path.read_text()
     users = deployed.users()
     assert users["carol"]["experiment", churn["resource_id"]] == "READ"
     assert users["carol"]["registered_model", "churn-classifier"] == "READ"

@@ -132,6 +132,8 @@ def test_credentials_that_the_real_client_takes(running, user):
     written = running.make("credentials", f"USER={user}", f"INVENTORY={running.inventory}").ok()
     folder = running.secrets.with_name("local-credentials") / user.replace(" ", "%20")
     assert f"{folder}/credentials is for ~/.mlflow/credentials of the person" in written.out
+    may = {"admin": "everything (admin)", "bob": "experiment churn: MANAGE (direct)"}
+    assert may.get(user, "everything else: nothing (mlflow_default_permission)") in " ".join(written.out.split())
     assert [(path.name, mode(path)) for path in sorted(folder.iterdir())] == [
         ("credentials", 0o600),
         ("mlflow.env", 0o600),
@@ -153,7 +155,8 @@ def test_credentials_that_the_real_client_takes(running, user):
         (["/bin/sh", "-c", f'cd {folder} && . ./mlflow.env && exec {python} -c "$PROGRAM"'], by_environment),
     ):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        assert "sees 3" in done.stdout, done.stderr  # Default, churn and forecasting
+        # The admin Default, churn and forecasting, bob the last two: others see what they are granted.
+        assert f"sees {({'admin': 3, 'bob': 2}).get(user, 0)}" in done.stdout, done.stderr
 
 
 def test_credentials_again(running):

@@ -25,6 +25,7 @@ TYPES = {
     "gateway_endpoint": "chat",
     "gateway_model_definition": "gpt",
     "mcp_server": "io.example/tools",
+    "skill": "@acme/review",
 }
 
 
@@ -176,6 +177,9 @@ def test_life_of_a_permission(generation: Generation, kind: str):
         assert g.user("lena") == (False, {("experiment", "0"): "READ"})
         # Whoever holds one can be deleted: also of a type that the server does not list.
         g.run("mlflow_permission", user="lena", **grant(kind, name, "MANAGE"))
+        if kind == "skill":
+            g.run("mlflow_user", name="rita", password=PASSWORD)
+            refused(g, "unknown permission 'USE'", **grant(kind, name, "USE"))
         gone = g.matrix("mlflow_user", name="lena", state="absent")
         assert gone["diff"]["before"]["users"]["lena"]["permissions"][f"{kind} {name}"] == "MANAGE"
         g.proved[kind] = True

@@ -14,7 +14,7 @@ from support.modules import run_module
 # On which versions the matrix runs: with `make test` one of the old API, as all its other tests run on 3.17.2; with
 # `make test-all` the others.
 VERSIONS = ("3.10.0",)
-OTHER_VERSIONS = ("2.22.5", "3.4.0", "3.9.0", "3.12.0", "3.13.0", "3.16.1", "3.17.2")
+OTHER_VERSIONS = ("2.22.5", "3.4.0", "3.9.0", "3.12.0", "3.13.0", "3.16.1", "3.17.2", "3.18.0")
 
 PASSWORD = "a-long-password"
 OTHER = "another-password"
@@ -33,6 +33,7 @@ CAPABILITIES = {
     "gateway_endpoint": "… gateway endpoints",
     "gateway_model_definition": "… gateway model definitions",
     "mcp_server": "… MCP servers",
+    "skill": "… skills",
     "wildcards": '… all of a type (`resource: "*"`)',
     "parts": "… runs, traces, versions and other parts, as a whole",
     "roles": "roles with permissions and members",
@@ -186,6 +187,9 @@ class Generation:
         if self.number >= (3, 15):
             self.ok("POST", "3.0/mlflow/mcp-servers", name="io.example/tools")
             self.ids["mcp_server", "io.example/tools"] = "io.example/tools"
+        if self.number >= (3, 18):
+            self.ok("POST", "3.0/mlflow/skills", name="review", organization="acme")
+            self.ids["skill", "@acme/review"] = "@acme/review"
 
 
 def _shown(entries: list[dict]) -> list[dict]:

@@ -28,6 +28,8 @@ START_SECONDS = 240  # a generous limit for a busy machine; usually it takes abo
 CHEAP_LOGINS = """import werkzeug.security
 werkzeug.security.generate_password_hash.__defaults__ = ("scrypt:256:8:1", 16)
 """
+# Releases whose dependencies the mirrors lack: their own wheel, over an environment of the release before.
+WHEEL_OVER = {"3.18.0": "3.17.2"}
 # In the place of the process that runs jobs, one that waits for the end, and removes what MLflow would leave in /dev/shm.
 IDLE_JOBS = """import os, shutil, signal, sys
 if "mlflow.server.jobs._job_runner" in sys.orig_argv:
@@ -47,13 +49,17 @@ def mlflow_venv(version: str, more: Sequence[str] = ()) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (venv / "installed").exists():
             uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-            constraints = ROOT / "roles" / "mlflow" / "files" / f"constraints-{version}.txt"
+            base = WHEEL_OVER.get(version, version)
+            constraints = ROOT / "roles" / "mlflow" / "files" / f"constraints-{base}.txt"
             pins = ["-c", str(constraints)] if constraints.exists() else []
             python = str(venv / "bin" / "python")
-            packages = [f"mlflow[auth]=={version}", *more, *old_pins(version), *pins]
+            packages = [f"mlflow[auth]=={base}", *more, *old_pins(version), *pins]
             with record.timed("build", f"environment {name}"):
                 subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], check=True)
                 subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
+                if base != version:
+                    wheel = ["--no-deps", f"mlflow=={version}"]
+                    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *wheel], check=True)
             (venv / "installed").touch()
     return venv
 

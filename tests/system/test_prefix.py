@@ -26,3 +26,15 @@ def test_the_modules_find_the_api(version, tmp_path):
         assert done(g.matrix("mlflow_user", name="zoe", state="absent")) == ["delete_user"]
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("guard", [True, False])
+def test_a_prefix_like_a_public_path_leaves_authentication_on(guard, tmp_path):
+    """Up to 3.17.2 it is off for the whole server then, and the role refuses such a prefix."""
+    server = mlflow_server.start(tmp_path, version="3.18.0", prefix="/static/ml", guard=guard, cheap_logins=True).wait()
+    try:
+        body = {"username": "mallory", "password": PASSWORD}
+        for path in ("/static/ml/api/2.0/mlflow/users/create", "/static/ml/ajax-api/2.0/mlflow/users/create"):
+            assert Client(server.port, None).ask("POST", path, body).status == 401, path
+    finally:
+        server.stop()

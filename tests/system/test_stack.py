@@ -17,7 +17,7 @@ from support.postgres_host import PostgresHost
 NAME = "mlops-stack-stack"
 ADDRESSES = ["127.0.0.1:5000", "127.0.0.1:5432", "127.0.0.1:9000", "127.0.0.1:9001"]
 STORE = {"minio_method": "source", "stack_cache_dir": str(PROGRAMS)}
-OLD = "3.12.0"
+OLD, NEWEST = "3.12.0", "3.17.2"
 DECLARED = {
     "mlflow_users": [
         {"name": "bob", "permissions": [{"resource_type": "experiment", "resource": "churn", "permission": "EDIT"}]}
@@ -157,6 +157,20 @@ def test_moved_with_all_that_was_there(host):
     assert int(as_bob(host, script)) > 1
 
 
+def test_an_upgrade_that_lets_somebody_in_is_refused(host):
+    """Read by the environment of the version that runs: the one to come is not installed."""
+    kept_out = (
+        "INSERT INTO experiment_permissions (experiment_id, user_id, permission)"
+        " SELECT '0', id, 'NO_PERMISSIONS' FROM users WHERE username = 'bob'"
+    )
+    host.sql(kept_out, "mlflow_auth")
+    for words in ((), ("--check",)):
+        said = " ".join(play(host, "site", *words).out.split())
+        assert "drops the denials (NO_PERMISSIONS) of bob (experiment Default), and nothing" in said, said
+    assert NEWEST not in host.shell("ls /opt/mlops-stack/mlflow/venvs").split(), "nothing was installed for it"
+    host.sql("DELETE FROM experiment_permissions WHERE permission = 'NO_PERMISSIONS'", "mlflow_auth")
+
+
 def test_upgraded_on_postgresql(host):
     before = revision(host, "mlflow", "alembic_version"), revision(host, "mlflow_auth", "alembic_version_auth")
     planned = play(host, "site", "--check", "--diff").ok()
@@ -168,8 +182,11 @@ def test_upgraded_on_postgresql(host):
 
 
 def test_back_to_an_older_version_is_refused(host):
-    old = play(host, "site", mlflow_version=OLD)
-    assert old.rc != 0 and "was written by a newer MLflow" in old.out and "Traceback" not in old.out, old.out
+    for words in ((), ("--check",)):
+        old = play(host, "site", *words, mlflow_version=OLD)
+        assert old.rc != 0 and "MLflow has no downgrade" in " ".join(old.out.split()), old.out
+        assert "Traceback" not in old.out
+    assert OLD not in host.shell("ls /opt/mlops-stack/mlflow/venvs").split(), "nothing was installed for it"
     assert as_bob(host, FIND) == "0.75 kept"
 
 

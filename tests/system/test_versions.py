@@ -9,8 +9,9 @@ import pytest
 from .installed import API, Installed, changes
 
 NEWEST = "3.17.2"
-# Users and permissions are declared from 3.13 on; before, MLflow has another API for them.
-NOTHING_DECLARED = {"mlflow_users": [], "mlflow_experiments": [], "mlflow_registered_models": []}
+# Users and permissions are declared from 3.13 on; before, MLflow has another API for them. READ is the role's own default.
+READ_BY_DEFAULT = {"mlflow_default_permission": "READ"}
+NOTHING_DECLARED = {"mlflow_users": [], "mlflow_experiments": [], "mlflow_registered_models": [], **READ_BY_DEFAULT}
 # 3.4.0 to 3.9 have routes that answer without a login on their default server, which is why the role takes the other.
 CLOSED = [
     ("POST", f"{API}/experiments/search"),
@@ -172,7 +173,16 @@ def test_upgrade_keeps_everything(virgin, old):
     dans = f"{API}/experiments/get?experiment_id={private}"
     assert virgin.answer("GET", dans, OLD_LOGINS["dan"]).status_code == 403
 
-    upgraded = virgin.must("site", **NOTHING_DECLARED, mlflow_version=NEWEST)
+    # The upgrade would let dan in for good: refused by name before anything is installed, in check mode as well.
+    server = virgin.server()
+    for words in ((), ("--check",)):
+        refused = virgin.play("site", *words, **declared(NEWEST))
+        said = " ".join(refused.stdout.split())
+        assert (
+            refused.returncode != 0 and "drops the denials (NO_PERMISSIONS) of dan (experiment private), and" in said
+        ), said
+    assert virgin.server() == server and not (virgin.base / f"mlflow/venvs/{NEWEST}").exists()
+    upgraded = virgin.must("site", **declared(NEWEST), mlflow_upgrade_drops_denials=True)
     assert changes(upgraded) > 0
     assert_version(virgin, NEWEST)
     assert_password1234_is_refused(virgin)
@@ -196,7 +206,7 @@ def test_upgrade_keeps_everything(virgin, old):
     assert virgin.grants() == grants
     # MLflow's own upgrade forgets denials, which the run says.
     assert virgin.answer("GET", dans, OLD_LOGINS["dan"]).status_code == 200
-    assert f"drops these denials (NO_PERMISSIONS): dan (experiment {private})." in " ".join(upgraded.split()), upgraded
+    assert "drops these denials (NO_PERMISSIONS): dan (experiment private)." in " ".join(upgraded.split()), upgraded
     backups = sorted(path.name.split("-")[0] for path in (virgin.data / "mlflow/backups").iterdir())
     assert backups == ["auth", "mlflow"]
 
@@ -210,6 +220,7 @@ def test_upgrade_keeps_everything(virgin, old):
     users["dan"]["permissions"] = [{"resource_type": "experiment", "resource": "private", "permission": "DENY"}]
     newest = {
         "mlflow_version": NEWEST,
+        **READ_BY_DEFAULT,
         "mlflow_users": list(users.values()),
         "mlflow_experiments": [{"name": "churn"}, {"name": "private"}],
         "mlflow_registered_models": [{"name": "churn-classifier"}],
@@ -225,10 +236,12 @@ def test_upgrade_keeps_everything(virgin, old):
 
     # There is no way back, and the attempt leaves all as it was.
     server = virgin.server()
-    refused = virgin.play("site", **{**newest, "mlflow_version": old, **NOTHING_DECLARED})
-    assert refused.returncode != 0
-    assert "MLflow has no downgrade, so set mlflow_version back" in refused.stdout, refused.stdout
-    assert "Traceback" not in refused.stdout
-    assert virgin.server() == server, "the running server is untouched"
+    for words in ((), ("--check",)):
+        refused = virgin.play("site", *words, **{**newest, "mlflow_version": old, **NOTHING_DECLARED})
+        assert refused.returncode != 0
+        assert "has no downgrade, so set mlflow_version back" in " ".join(refused.stdout.split()), refused.stdout
+        assert "Traceback" not in refused.stdout
+        assert virgin.server() == server, "the running server is untouched"
+    assert not (virgin.base / f"mlflow/venvs/{old}").exists(), "nothing was installed for it"
     assert_read_back(virgin, NEWEST, logins["bob"], work)
     virgin.teardown()

@@ -6,6 +6,7 @@ import copy
 
 import pytest
 from ansible_collections.mlops.stack.plugins.filter.declarations import (
+    declared_access,
     fill_passwords,
     users_without_password,
     verification_plan,
@@ -61,8 +62,8 @@ BOB = {"name": "bob", "permissions": [may("EDIT", "x"), may("MANAGE"), may("MANA
 CAROL = {"name": "carol", "permissions": [may("READ")]}
 
 
-def plan(*users, default="READ"):
-    found = verification_plan(list(users), default)
+def plan(*users, default="READ", **more):
+    found = verification_plan(list(users), default, **more)
     return tuple(found[name] for name in ("writer", "experiment", "registered_model", "reader")), found["missing"]
 
 
@@ -100,7 +101,9 @@ def test_no_model_to_register():
     [
         {"name": "x", "permissions": [may("EDIT")]},
         {"name": "x", "permissions": [may("MANAGE")]},
-        {"name": "x", "permissions": [may("READ", "*")]},
+        {"name": "x", "permissions": [may("EDIT", "*")]},
+        {"name": "x", "permissions": [may("EDIT", "7")]},  # the number of an experiment: perhaps of this one
+        {"name": "x", "permissions": [may("EDIT", "*", "run")]},
         {"name": "x", "admin": True},
     ],
 )
@@ -112,6 +115,75 @@ def test_nobody_to_be_refused(other):
 @pytest.mark.parametrize("default", ["EDIT", "MANAGE"])
 def test_whom_the_default_lets_write(default):
     assert plan(BOB, CAROL, default=default)[0][3] == ""
+
+
+ROLE = {"name": "growth", "permissions": [may("EDIT")], "members": ["carol"]}
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        ROLE,
+        {**ROLE, "permissions": [may("MANAGE", "*")]},
+        {"name": "growth", "permissions": [may("EDIT")]},  # its members are those that the server has
+        {"name": "growth", "members": ["carol"]},  # what it permits is what the server has
+    ],
+)
+def test_who_may_write_by_a_role_is_not_expected_to_be_refused(role):
+    """`carol` has READ herself and EDIT by a role: that she could log a run is as declared."""
+    found, missing = plan(BOB, CAROL, roles=[role])
+    assert found[3] == "" and missing == ["every declared user may write to 'churn', so nobody had to be refused"]
+    assert plan(BOB, CAROL, {"name": "dan"}, roles=[ROLE])[0][3] == "dan"
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        {**ROLE, "state": "absent"},
+        {**ROLE, "members": ["dora"]},
+        {**ROLE, "members": []},
+        {**ROLE, "permissions": [may("EDIT", state="absent"), may("EDIT", "forecasting")]},
+        {**ROLE, "permissions": [may("EDIT"), may("DENY", "*")]},
+    ],
+)
+def test_who_has_nothing_to_write_by_a_role_is_refused(role):
+    assert plan(BOB, CAROL, roles=[role])[0][3] == "carol"
+
+
+def test_who_is_denied_by_a_role_proves_nothing():
+    denied = {"name": "out", "permissions": [may("DENY")], "members": ["bob"]}
+    assert plan(BOB, CAROL, roles=[denied])[1][0].startswith("nobody but admins may MANAGE an experiment")
+
+
+def test_a_writer_by_a_role_and_by_all_experiments():
+    team = {"name": "team", "permissions": [may("MANAGE"), may("MANAGE", "m", "registered_model")], "members": ["dan"]}
+    assert plan({"name": "dan"}, CAROL, roles=[team])[0] == ("dan", "churn", "m", "carol")
+    everything = {"name": "dan", "permissions": [may("MANAGE", "*")]}
+    found, _missing = plan(everything, CAROL, experiments=[{"name": "gone", "state": "absent"}, {"name": "churn"}])
+    assert found == ("dan", "churn", "", "carol")
+
+
+def test_admins_whom_the_lists_do_not_name_so_are_not_expected_to_be_refused():
+    """The built-in admin, and protected users, who are never demoted."""
+    users = [BOB, {"name": "admin"}, {"name": "root"}]
+    assert plan(*users)[0][3] == "admin"
+    assert plan(*users, CAROL, admins=["admin", "root"])[0][3] == "carol"
+
+
+def test_what_somebody_may_is_said_with_its_source():
+    users = [BOB, {**CAROL, "permissions": [may("READ"), may("READ", "salaries")]}, {"name": "root", "admin": True}]
+    roles = [ROLE, {"name": "out", "permissions": [may("DENY", "salaries")], "members": ["carol"]}]
+    assert declared_access(users, "carol", "READ", roles) == [
+        "experiment churn: EDIT (role growth)",
+        "experiment salaries: nothing (role out)",
+        "everything else: READ (mlflow_default_permission)",
+    ]
+    assert declared_access(users, "bob", "MANAGE")[:2] == [
+        "experiment churn: MANAGE (direct)",
+        "experiment x: MANAGE (mlflow_default_permission)",
+    ]
+    assert declared_access(users, "root", "READ") == ["everything (admin)"]
+    assert declared_access(users, "admin", "READ", admins=["admin"]) == ["everything (admin)"]
 
 
 def test_table():

@@ -290,10 +290,10 @@ def deny(path, *rows_):
     """What an auth database of MLflow 3.12 and older has: (user, experiment, level)."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("drop table users")
-        connection.execute("create table users (id integer primary key, username)")
+        connection.execute("create table users (id integer primary key, username, is_admin)")
         connection.execute("create table experiment_permissions (experiment_id, user_id, permission)")
         for number, (user, experiment, level) in enumerate(rows_):
-            connection.execute("insert into users values (?, ?)", [number, user])
+            connection.execute("insert into users values (?, ?, 0)", [number, user])
             connection.execute("insert into experiment_permissions values (?, ?, ?)", [experiment, number, level])
         connection.commit()
 

@@ -273,7 +273,7 @@ def test_the_static_prefix_is_taken_away_once(path, prefix, expected):
 
 
 @pytest.mark.parametrize("path", ["/health", "/static-files/main.js", "/favicon.ico"])
-@pytest.mark.parametrize("prefix", ["", "/ml"])
+@pytest.mark.parametrize("prefix", ["", "/ml", "/static-ml", "/healthy"])
 def test_what_is_public_is_so_with_a_prefix_and_without(path, prefix):
     assert request(prefix + path, "GET", prefix=prefix).is_public
     assert not request(prefix + "/api" + path, "GET", prefix=prefix).is_public

@@ -14,7 +14,7 @@ ALL = sorted([*VERSIONS, *OTHER_VERSIONS], key=capabilities.parse_version)
 def known(version: str) -> dict[str, bool]:
     """The same capabilities, as our data has them."""
     types = capabilities.resource_types(version)
-    has = {key: key in types for key in capabilities.NAMED_TYPES if key != "skill"}
+    has = {key: key in types for key in capabilities.NAMED_TYPES}
     has |= {level: level in capabilities.levels(version, "experiment") for level in ("USE", "NO_PERMISSIONS", "DENY")}
     has |= {feature: capabilities.can(version, feature) for feature in ("list_users", "roles", "delete_experiment_tag")}
     return {

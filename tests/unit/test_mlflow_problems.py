@@ -1,0 +1,60 @@
+"""Sentences of the role mlflow about its variables, as Ansible works them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLE = Path(__file__).resolve().parents[2] / "roles/mlflow/vars/main/problems.yml"
+SENTENCES = [text for text in yaml.safe_load(ROLE.read_text())["_mlflow_variable_problems"] if "public paths" in text]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "version", "refused"),
+    [
+        ("/static-ml", "3.17.2", True),
+        ("/healthy", "3.17.2", True),
+        ("/favicon.ico", "3.17.2", True),
+        ("/static", "0.0.0", True),  # a version that nobody can read
+        ("/static-ml", "3.18.0", False),
+        ("/healthy", "3.19.1", False),
+        ("/mlflow/static", "3.17.2", False),
+        ("", "3.17.2", False),
+    ],
+)
+def test_a_prefix_that_switches_authentication_off_up_to_3_17_2(prefix, version, refused):
+    (sentence,) = SENTENCES
+    variables = {"mlflow_static_prefix": prefix, "_mlflow_number": version}
+    said = Templar(DataLoader(), variables=variables).template(trust_as_template(sentence)).strip()
+    assert bool(said) is refused
+    assert not refused or "or set mlflow_version to 3.18.0 or newer" in said
+
+
+DENIED = [{"name": "dan", "permissions": [{"resource_type": "experiment", "resource": "x", "permission": "DENY"}]}]
+GRANTED = [
+    {"name": "eve", "permissions": [{"permission": "READ"}, {"resource": "x", "state": "absent"}]},
+    {"name": "dora", "permissions": None},
+    {"name": "bob"},
+]
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({"mlflow_users": DENIED, "_mlflow_number": "3.12.0"}, True),
+        ({"mlflow_roles": DENIED, "_mlflow_number": "3.4.0"}, True),
+        ({"mlflow_users": DENIED, "_mlflow_number": "3.12.0", "mlflow_default_permission": "NO_PERMISSIONS"}, False),
+        ({"mlflow_users": DENIED}, False),  # the guard
+        ({"mlflow_users": DENIED, "mlflow_url": "https://mlflow.example.com"}, True),
+        ({"mlflow_users": GRANTED, "_mlflow_number": "3.12.0"}, False),
+    ],
+)
+def test_where_a_denial_alone_keeps_nobody_from_reading(declared, said):
+    text = yaml.safe_load(ROLE.with_name("main.yml").read_text())["_mlflow_denials_leak"]
+    default = {"mlflow_users": [], "mlflow_roles": [], "mlflow_url": "", "mlflow_default_permission": "READ"}
+    variables = {**default, "_mlflow_number": "3.17.2", **declared}
+    assert Templar(DataLoader(), variables=variables).template(trust_as_template(text)) is said

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.mlops.stack.plugins.module_utils.store_owners import (
     deployment_name,
+    images_lock,
     inventory_path,
     store_problem,
 )
@@ -15,6 +16,7 @@ class FilterModule:
     def filters(self):
         return {
             "deployment_name": deployment_name,
+            "images_lock": images_lock,
             "inventory_path": inventory_path,
             "store_problem": store_problem,
         }

@@ -44,14 +44,31 @@ def deployment_name(inventory: str, stores: str) -> str:
     name, folder = os.path.basename(inventory), os.path.basename(os.path.dirname(inventory))
     if os.path.isdir(inventory):
         return name
-    stem, extension = os.path.splitext(name)
-    name = stem if extension in EXTENSIONS else name
+    name = _stem(inventory)
     earlier = os.path.join(os.path.expanduser(stores), folder)
     if not folder or folder == name or not os.path.isdir(earlier):
         return name
     owners = store_owners(earlier)
     is_new = not os.path.isdir(os.path.join(os.path.expanduser(stores), name))
     return folder if inventory in owners or (is_new and not owners) else name
+
+
+def _stem(inventory: str) -> str:
+    """The name of a file without its extension: hosts.prod has none."""
+    stem, extension = os.path.splitext(os.path.basename(inventory))
+    return stem if extension in EXTENSIONS else stem + extension
+
+
+def images_lock(inventory: str, writes: bool = False) -> str:
+    """The file with the digests of an inventory's images, beside it.
+
+    Earlier releases had one for all inventories in a folder, which is read until there is one of its own.
+    """
+    if not os.path.isfile(inventory):
+        return f"{inventory}/images.lock.txt"
+    folder = os.path.dirname(inventory)
+    own, earlier = f"{folder}/{_stem(inventory)}.images.lock.txt", f"{folder}/images.lock.txt"
+    return earlier if os.path.exists(earlier) and not os.path.exists(own) and not writes else own
 
 
 def store_owners(directory: str) -> list[str]:

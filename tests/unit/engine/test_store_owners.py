@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.mlops.stack.plugins.module_utils.secret_files import OWNERS, existing_secrets, unfinished_files
 from ansible_collections.mlops.stack.plugins.module_utils.store_owners import (
     deployment_name,
+    images_lock,
     inventory_path,
     owners_after,
     store_owners,
@@ -141,3 +142,15 @@ def test_nothing_is_recorded_where_nothing_is_stored(project):
     store = project / "stores/none"
     assert not secrets(store, project / "a/inventory")["changed"] and not store.exists()
     assert owners_after(str(store), "/x", False) == ["/x"]
+
+
+def test_images_lock_is_one_for_each_inventory(project):
+    prod, folder = str(project / "inventory/prod.yml"), str(project / "inventory")
+    assert images_lock(folder) == images_lock(folder, True) == f"{folder}/images.lock.txt"
+    own = f"{folder}/prod.images.lock.txt"
+    assert images_lock(prod) == own and images_lock(str(project / "inventory/staging.yml")) != own
+    # One of an earlier release is read, and not written.
+    (project / "inventory/images.lock.txt").touch()
+    assert (images_lock(prod), images_lock(prod, True)) == (f"{folder}/images.lock.txt", own)
+    (project / "inventory/prod.images.lock.txt").touch()
+    assert images_lock(prod) == own

@@ -130,6 +130,36 @@ def test_facts_of_another_account_are_not_used(tmp_path):
     assert f"works as {os.geteuid()} in /" in out and "somebody-else" not in out
 
 
+ENVIRONMENT = """
+- hosts: all
+  gather_facts: false
+  vars:
+    _stack_has_facts: true
+  tasks:
+    - name: Gather facts
+      ansible.builtin.setup:
+        gather_subset: ["!all", "!min", platform, python, service_mgr, user]
+    - name: As if tasks became an ordinary account
+      ansible.builtin.set_fact:
+        user_dir: /home/service
+        user_uid: "{{ number | default(ansible_facts.user_uid) }}"
+        cacheable: true
+    - name: Use the role
+      ansible.builtin.include_role:
+        name: mlops.stack.stack
+        public: true
+    - name: Tell the test
+      ansible.builtin.debug:
+        msg: "data in {{ _stack_data_home }}."
+"""
+
+
+def test_the_environment_of_ansible_is_not_that_of_an_account_that_tasks_become(tmp_path):
+    site = Site(tmp_path, ENVIRONMENT)
+    assert "data in /own/share." in site.run(XDG_DATA_HOME="/own/share")
+    assert "data in /home/service/.local/share." in site.run("-e", "number=4711", XDG_DATA_HOME="/own/share")
+
+
 FOREIGN = """
 - hosts: all
   gather_facts: false

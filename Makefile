@@ -9,12 +9,30 @@ INVENTORY ?= local
 # ARGS="-e …"           more words for ansible-playbook
 # Words count on the command line only: LINES, USER and DATA may well stand in the environment and mean something else.
 given = $(if $(filter command,$(origin $(1))),$($(1)))
-option = $(if $(call given,$(1)),-e $(2)=$(call given,$(1)))
-inventory := $(if $(wildcard inventories/$(INVENTORY)),inventories/$(INVENTORY),$(INVENTORY))
-play = .venv/bin/ansible-playbook -i $(inventory) $(if $(call given,CHECK),--check --diff) $(call option,SERVICE,stack_services) $(ARGS)
+
+# What somebody gives may hold spaces and quotes: one word for the shell, a string for Ansible, one path for make itself.
+empty :=
+quoted = '$(subst ','\'',$(1))'
+string = "$(subst ",\",$(subst \,\\,$(1)))"
+existing = $(wildcard $(subst $(empty) ,\ ,$(1)))
+option = $(if $(call given,$(1)),-e $(call quoted,{"$(2)": $(call string,$(call given,$(1)))}))
+
+inventory := $(if $(call existing,inventories/$(INVENTORY)),inventories/$(INVENTORY),$(INVENTORY))
+
+# The configuration of this checkout, also where ANSIBLE_CONFIG names another one, and where others may write here, when Ansible would
+# ignore it. Your own: make deploy ANSIBLE_CONFIG=path. The collection is found with each of them.
+config := $(or $(call given,ANSIBLE_CONFIG),$(CURDIR)/ansible.cfg)
+paths := $(CURDIR)/collections:$(or $(ANSIBLE_COLLECTIONS_PATH),~/.ansible/collections:/usr/share/ansible/collections)
+ansible = ANSIBLE_CONFIG=$(call quoted,$(config)) ANSIBLE_COLLECTIONS_PATH=$(call quoted,$(paths)) .venv/bin/ansible-playbook
+play = $(ansible) -i $(call quoted,$(inventory)) $(if $(call given,CHECK),--check --diff) $(call option,SERVICE,stack_services) $(ARGS)
+
+# Ansible needs a locale that is installed and in UTF-8. ssh brings the caller's, which may be neither.
+ifneq ($(shell $(PYTHON) -c 'import locale; locale.setlocale(locale.LC_ALL, ""); print(locale.getlocale()[1])' 2>&1),UTF-8)
+export LC_ALL := C.UTF-8
+endif
 
 # An inventory that needs more than ansible-core says so in its own requirements.yml.
-needs := $(wildcard $(inventory)/requirements.yml)
+needs := $(call existing,$(inventory)/requirements.yml)
 
 # In the order that tests/conftest.py gives the files. Unit tests often wait, so that three workers keep two processors busy.
 pytest = .venv-test/bin/pytest -v --dist loadfile --no-loadscope-reorder
@@ -50,7 +68,7 @@ destroy teardown: .venv/installed ## Remove the services (CONFIRM=yes does not a
 	@$(play) playbooks/teardown.yml $(call option,CONFIRM,stack_teardown_confirm) $(call option,DATA,stack_teardown_data)
 
 credentials: .venv/installed ## Write what a user's MLflow client needs, ready to hand over (USER=alice)
-	@$(play) playbooks/credentials.yml -e 'credentials_user="$(call given,USER)"'
+	@$(play) playbooks/credentials.yml $(call option,USER,credentials_user)
 
 passwd: .venv/installed ## Ask for a new admin's password and set it
 	@$(play) playbooks/passwd.yml
@@ -85,8 +103,8 @@ clean: ## Remove the environments of the controller and of the tests
 
 # From Galaxy, or from the PyPI package `ansible` (500 MB) where only a package index exists.
 collections: .venv/installed
-	@.venv/bin/ansible-galaxy collection install -r $(needs) -p ~/.ansible/collections > /dev/null 2>&1 \
-	  || { echo "Galaxy does not answer: taking the collections of $(needs) from the package ansible ..."; \
+	@.venv/bin/ansible-galaxy collection install -r $(call quoted,$(needs)) -p ~/.ansible/collections > /dev/null 2>&1 \
+	  || { echo "Galaxy does not answer: taking the collections of the inventory from the package ansible ..."; \
 	       .venv/bin/uv pip install --quiet --python .venv/bin/python ansible -c requirements.txt; }
 
 # The controller's environment, and the one of the tests beside it.

@@ -49,10 +49,12 @@ class Naming:
         problem = names.dead.get(name)
         if name == "*":
             return "*", None
-        if name in names.ids and not problem:
+        is_planned = self._check_mode and name in ((self._planned or {}).get(kind) or ())
+        # When it is created, it has its name: what has this number for an id until then is something else.
+        is_other = is_planned and name in names.ids and names.labels.get(names.ids[name]) != name
+        if name in names.ids and not problem and not is_other:
             return names.ids[name], None
-        planned = self._planned or {}
-        if self._check_mode and (name in (planned.get(kind) or ()) or (self._empty and self._planned is None)):
+        if is_planned or (self._check_mode and self._empty and self._planned is None):
             # It has no id yet; this one is never sent, because check mode writes nothing.
             names.labels[f"planned {name}"] = name
             return f"planned {name}", None

@@ -13,6 +13,8 @@ from urllib.parse import quote, unquote
 
 # A plus sign is always quoted in names: no secret's own file can end like this.
 PENDING = "+new"
+# Whose the store is, see store_owners.py.
+OWNERS = ".+inventory"
 
 
 def secret_path(directory: str, name: str) -> str:
@@ -58,4 +60,8 @@ def pending_names(directory: str) -> list[str]:
 def unfinished_files(directory: str) -> list[str]:
     """What killed runs left behind: files that were not in place yet."""
     folder = os.path.expanduser(directory)
-    return [os.path.join(folder, name) for name in _files(directory) if "+" in name and not name.endswith(PENDING)]
+    return [
+        os.path.join(folder, name)
+        for name in _files(directory)
+        if "+" in name and not name.endswith(PENDING) and name != OWNERS
+    ]

@@ -32,6 +32,17 @@ options:
       - A value is a text on one line. One that is in the folder with another value is an error, before anything is written.
     type: raw
     default: {}
+  inventory:
+    description:
+      - The path of the inventory that the folder belongs to, which is recorded there. Empty for a run without one.
+      - A folder that belongs to another inventory, which is still where it was, is an error. Nobody is asked where this is not given.
+    type: str
+  is_named:
+    description:
+      - Whether somebody chose the folder by name, so that it may belong to several inventories.
+      - It is removed (O(state=absent)) together with the last of them.
+    type: bool
+    default: false
   state:
     description:
       - V(present) writes those of O(names) and O(values) that do not exist yet.
@@ -82,6 +93,11 @@ names:
   type: list
   elements: str
   sample: [mlflow_admin_password]
+owners:
+  description: With O(state=absent), the other inventories for which the folder is kept.
+  returned: success
+  type: list
+  elements: str
 """
 
 import contextlib
@@ -94,6 +110,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.mlops.stack.plugins.module_utils.processes import is_alive
 from ansible_collections.mlops.stack.plugins.module_utils.secret_files import (
+    OWNERS,
     effective_path,
     existing_secrets,
     pending_names,
@@ -101,6 +118,13 @@ from ansible_collections.mlops.stack.plugins.module_utils.secret_files import (
     read_secret,
     secret_path,
     unfinished_files,
+)
+from ansible_collections.mlops.stack.plugins.module_utils.store_owners import (
+    NO_INVENTORY,
+    other_owners,
+    owners_after,
+    store_owners,
+    store_problem,
 )
 
 # 32 URL-safe characters, 192 bits: fits every password rule of the services, needs no quoting anywhere.
@@ -249,6 +273,48 @@ def absent(plan, directory, names, values):
         plan.do(partial(os.unlink, path), f"{os.path.basename(path)} (unfinished)")
 
 
+def write_owners(directory, owners):
+    write(directory, os.path.join(directory, OWNERS), "\n".join(owners), replace=True)
+
+
+def claim(plan, directory, inventory, is_named):
+    """Record whose the folder is, where it will be one."""
+    owners = owners_after(directory, inventory, is_named)
+    if owners != store_owners(directory) and (plan.actions or os.path.isdir(directory)):
+        plan.do(partial(write_owners, directory, owners), after=f"belongs to {', '.join(owners)}")
+
+
+def release(plan, directory, inventory):
+    """Give up a folder that is still others': their names stay."""
+    owners = store_owners(directory)
+    left = [path for path in owners if path != (inventory or NO_INVENTORY)]
+    if left != owners:
+        plan.do(partial(write_owners, directory, left), before=f"belongs to {', '.join(owners)}")
+
+
+def make_plan(params):
+    """What is to be done, and the other inventories for which the folder is kept."""
+    plan, directory, inventory, state = Plan(), params["directory"], params["inventory"], params["state"]
+    others = []
+    if inventory is not None:
+        problem = store_problem(
+            directory, inventory, params["is_named"], removes=state == "absent" and not params["names"]
+        )
+        if problem:
+            raise SecretError(problem)
+        others = other_owners(directory, inventory)
+    if state == "absent" and others:
+        release(plan, directory, inventory)
+        return plan, others
+    STATES[state](plan, directory, params["names"], given(params["values"]))
+    if state == "present" and inventory is not None:
+        claim(plan, directory, inventory, params["is_named"])
+    owners_file = os.path.join(directory, OWNERS)
+    if state == "absent" and not params["names"] and os.path.exists(owners_file):
+        plan.do(partial(os.unlink, owners_file))
+    return plan, []
+
+
 STATES = {"present": present, "pending": pending, "promoted": promoted, "absent": absent}
 
 
@@ -258,14 +324,15 @@ def main():
             "directory": {"type": "path", "required": True},
             "names": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "values": {"type": "raw", "default": {}, "no_log": True},
+            "inventory": {"type": "str"},
+            "is_named": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": list(STATES), "default": "present"},
         },
         supports_check_mode=True,
     )
     directory, state = module.params["directory"], module.params["state"]
-    plan = Plan()
     try:
-        STATES[state](plan, directory, module.params["names"], given(module.params["values"]))
+        plan, owners = make_plan(module.params)
         if not module.check_mode:
             for action in plan.actions:
                 action()
@@ -279,7 +346,7 @@ def main():
         )
     diff = {f"{side}_header": f"secrets in {directory}" for side in ("before", "after")}
     diff.update(before="".join(f"{line}\n" for line in plan.before), after="".join(f"{line}\n" for line in plan.after))
-    module.exit_json(changed=bool(plan.actions), names=plan.names, diff=diff)
+    module.exit_json(changed=bool(plan.actions), names=plan.names, owners=owners, diff=diff)
 
 
 if __name__ == "__main__":

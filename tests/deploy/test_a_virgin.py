@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 
 import pytest
@@ -48,6 +49,7 @@ BAD = {
             "stack_python": "/usr/bin/python9",
             "stack_base_dir": "/tmp/with space",
             "stack_data_dir": "/etc/hostname/data",
+            "mlflow_environment_extra": {"MY-VAR": "x"},
         },
         [
             "mlflow_default_permission is 'read': MLflow 3.17.2 knows READ, USE",
@@ -58,6 +60,7 @@ BAD = {
             "The interpreter /usr/bin/python9 does not run",
             "must be absolute paths of letters",
             "/etc/hostname is not a folder, so /etc/hostname/data/mlflow can't be used",
+            "mlflow_environment_extra: 'MY-VAR' is no name for an environment variable",
         ],
     ),
     "an engine": (
@@ -130,6 +133,44 @@ def test_a_port_that_something_else_holds(deployment):
         deployment.deploy(mlflow_port=port).refused(
             f"Something else listens on 127.0.0.1:{port}: stop it, or set mlflow_port"
         )
+
+
+AMBIENT = {
+    "ANSIBLE_STRATEGY": "free",
+    "ANSIBLE_GATHERING": "smart",
+    "ANSIBLE_CONFIG": "/dev/null",
+    "LC_ALL": "xx_XX.UTF-8",
+}
+
+
+def test_settings_around_make_do_not_count(deployment):
+    """A strategy, a configuration and a locale that somebody's shell has; status and the plan of a whole deployment."""
+    for target, words in (("status", ()), ("deploy", ("CHECK=yes",))):
+        assert deployment.make(target, *words, environment=AMBIENT).ok().out, target
+    assert not deployment.base.exists() and not deployment.secrets.exists()
+
+
+def test_the_secrets_of_another_inventory_are_refused(deployment, tmp_path):
+    """Of two projects with an inventory of one name: neither deployed, nor removed, nor shown."""
+    other = tmp_path / "local"
+    other.mkdir()
+    deployment.secrets.mkdir(parents=True)
+    (deployment.secrets / ".+inventory").write_text(f"{other}\n")
+    (deployment.secrets / "mlflow_admin_password").write_text("of-another-deployment\n")
+    try:
+        for playbook, words in (
+            ("site.yml", {}),
+            ("playbooks/teardown.yml", {"stack_teardown_confirm": True, "stack_teardown_data": True}),
+            ("playbooks/credentials.yml", {"credentials_user": "admin"}),
+            ("playbooks/secrets_export.yml", {"secrets_file": f"{tmp_path}/exported.yml"}),
+        ):
+            deployment.play(playbook, **words).refused(
+                f"The secrets in {deployment.secrets} belong to the inventory {other}"
+            )
+        assert (deployment.secrets / "mlflow_admin_password").read_text() == "of-another-deployment\n"
+        assert not (tmp_path / "exported.yml").exists()
+    finally:
+        shutil.rmtree(deployment.secrets)
 
 
 def test_a_mistyped_inventory(deployment, tmp_path):

@@ -194,7 +194,7 @@ def list_up(path: Path, top: Path) -> list[Path]:
 
 def test_no_password_lies_in_a_file_that_is_not_meant_for_it(deployed):
     grep = shutil.which("grep")
-    values = [path.read_text().strip() for path in sorted(deployed.secrets.iterdir()) if path.is_file()]
+    values = [path.read_text().strip() for path in sorted(deployed.secrets.iterdir()) if "+" not in path.name]
     patterns = [word for value in values for word in ("-e", value)]
     rc, said = run([grep, "-rlFI", *patterns, deployed.base / "mlflow", deployed.data, "--exclude-dir=venvs"])
     assert rc == 0, "grep finds the one file that has them"

@@ -54,7 +54,7 @@ def test_a_second_inventory_on_the_same_host_is_stopped(first):
 
 def test_the_host_keeps_no_secret(first):
     kept = (first.data / "fingerprints/mlflow.json").read_text()
-    for secret in first.secrets.iterdir():
+    for secret in (path for path in first.secrets.iterdir() if "+" not in path.name):
         assert secret.name in kept
         assert secret.read_text().strip() not in kept
 

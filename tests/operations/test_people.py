@@ -243,7 +243,7 @@ def test_an_empty_answer_generates_a_password(running, passwd):
 def test_secrets_move_to_another_controller(running, tmp_path):
     path, store, key = tmp_path / "moved.yml", tmp_path / "store", tmp_path / "key"
     exported = running.make("secrets_export", f"FILE={path}", f"INVENTORY={running.inventory}").ok()
-    values = {name: text.rstrip("\n") for name, text in files(running.secrets).items()}
+    values = {name: text.rstrip("\n") for name, text in files(running.secrets).items() if "+" not in name}
     assert yaml.safe_load(path.read_text()) == values and mode(path) == 0o600
     again = running.play("playbooks/secrets_export.yml", "-vvv", "--diff", secrets_file=str(path)).ok()
     assert again.changed == 0

@@ -1,0 +1,118 @@
+"""What make gives to ansible-playbook, seen by a program in its place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWN = ("ANSIBLE_CONFIG", "ANSIBLE_COLLECTIONS_PATH", "LC_ALL")
+PROGRAM = f"""#!{sys.executable}
+import json, os, sys
+print(json.dumps([sys.argv[1:], {{name: os.environ.get(name, "") for name in {SHOWN}}}]))
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder with a space in its name, with the Makefile and programs that say how they were called."""
+    folder = tmp_path / "a checkout"
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / "inventories/local").mkdir(parents=True)
+    (folder / "inventories/my own").mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+    for name in ("requirements.txt", ".venv/installed"):
+        (folder / name).touch()
+    for name in ("ansible-playbook", "ansible-galaxy"):
+        (folder / ".venv/bin" / name).write_text(PROGRAM)
+        (folder / ".venv/bin" / name).chmod(0o755)
+    return folder
+
+
+def make(checkout, *words, **environment):
+    """(arguments, environment) of ansible-playbook."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "LC_", "LANG", "MAKE"))}
+    command = ["make", f"PYTHON={sys.executable}", *words]
+    done = subprocess.run(
+        command, cwd=checkout, env={**env, **environment}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def extra(arguments):
+    """What was given with -e as JSON."""
+    given = [json.loads(value) for flag, value in pairwise(arguments) if flag == "-e"]
+    return {key: value for part in given for key, value in part.items()}
+
+
+@pytest.mark.parametrize("user", ["alice", "o'brien", 'say "x"', "back\\slash", "two words", "{a}, b", "007"])
+def test_a_user_arrives_as_it_was_given(checkout, user):
+    arguments, _env = make(checkout, "credentials", f"USER={user}")
+    assert arguments[:3] == ["-i", "inventories/local", "playbooks/credentials.yml"]
+    assert extra(arguments) == {"credentials_user": user}
+
+
+@pytest.mark.parametrize(
+    ("target", "word", "variable"),
+    [
+        ("secrets_export", "FILE", "secrets_file"),
+        ("secrets_import", "FILE", "secrets_file"),
+        ("init_inventory", "INTO", "inventory_path"),
+        ("status", "SERVICE", "stack_services"),
+    ],
+)
+def test_a_path_with_a_space_is_one_word(checkout, target, word, variable):
+    arguments, _env = make(checkout, target, f"{word}=/some where/it's,here")
+    assert extra(arguments) == {variable: "/some where/it's,here"}
+
+
+@pytest.mark.parametrize(("given", "path"), [("my own", "inventories/my own"), ("/else where", "/else where")])
+def test_an_inventory_with_a_space(checkout, given, path):
+    assert make(checkout, "status", f"INVENTORY={given}")[0] == ["-i", path, "playbooks/status.yml"]
+
+
+def test_an_inventory_with_a_space_and_requirements(checkout):
+    (checkout / "inventories/my own/requirements.yml").touch()
+    # What ansible-galaxy says is not shown: with a broken path, make would fail.
+    assert make(checkout, "deploy", "INVENTORY=my own")[0] == ["-i", "inventories/my own", "site.yml"]
+
+
+def test_nothing_is_given_where_nothing_was_said(checkout):
+    arguments, _env = make(checkout, "credentials", USER="somebody", FILE="x", DATA="yes")
+    assert arguments == ["-i", "inventories/local", "playbooks/credentials.yml"]
+
+
+@pytest.mark.parametrize("target", ["deploy", "status", "logs", "destroy", "credentials"])
+def test_the_configuration_of_the_checkout_is_named(checkout, target):
+    """Ansible would take another one from ANSIBLE_CONFIG, and none from a folder that others may write."""
+    _arguments, env = make(
+        checkout, target, ANSIBLE_CONFIG="/etc/ansible/ansible.cfg", ANSIBLE_COLLECTIONS_PATH="/mine"
+    )
+    assert env["ANSIBLE_CONFIG"] == f"{checkout}/ansible.cfg"
+    assert env["ANSIBLE_COLLECTIONS_PATH"] == f"{checkout}/collections:/mine"
+
+
+def test_a_configuration_of_ones_own_is_named_on_the_command_line(checkout):
+    _arguments, env = make(checkout, "status", "ANSIBLE_CONFIG=/my own.cfg")
+    assert env["ANSIBLE_CONFIG"] == "/my own.cfg"
+    assert env["ANSIBLE_COLLECTIONS_PATH"].split(":")[0] == f"{checkout}/collections"
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LANG": "xx_XX.UTF-8"}, {"LC_ALL": "C"}, {"LC_ALL": "POSIX"}, {"LANG": "C.UTF-8", "LC_TIME": "xx_XX"}]
+)
+def test_a_locale_that_ansible_refuses_is_replaced(checkout, locale):
+    assert make(checkout, "status", **locale)[1]["LC_ALL"] == "C.UTF-8"
+
+
+def test_a_locale_that_is_there_stays(checkout):
+    assert make(checkout, "status", LANG="C.UTF-8")[1]["LC_ALL"] == ""
+    assert make(checkout, "status", LC_ALL="C.utf8")[1]["LC_ALL"] == "C.utf8"

@@ -5,7 +5,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: variable_problems
 short_description: Tell which variables of a role are not what they seem to be
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Looks at the variables of roles as their argument specs describe them, more closely than Ansible does.
   - A text must be one, on one line. A number, a boolean or null is refused, because YAML may have changed what was written.

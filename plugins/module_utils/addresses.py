@@ -11,9 +11,10 @@ EVERYWHERE = ("0.0.0.0", "::", "*", "")  # noqa: S104 - compared with, not bound
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def make_url(host: str, port: Any = None, path: str = "", scheme: str = "http") -> str:
+def make_url(host: Any, port: Any = None, path: str = "", scheme: str = "http") -> str:
     """A URL; HOST:PORT without a scheme; the host alone, as a URL has it, without a port either."""
-    name = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    text = str(host)  # What is no text is refused elsewhere, by its name.
+    name = f"[{text}]" if ":" in text and not text.startswith("[") else text
     start = f"{scheme}://" if scheme else ""
     return f"{start}{name}{'' if port is None else f':{int(port)}'}{path}"
 

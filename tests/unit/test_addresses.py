@@ -110,6 +110,13 @@ VALUES = [
 ]
 OTHERS = {
     "command": ("mlflow", "_mlflow_health_command", bound("fd00::2", _mlflow_is_published=False)),
+    "old": ("mlflow", "_mlflow_host", bound("fd00::2", mlflow_version="3.9.0")),
+    "new": ("mlflow", "_mlflow_host", bound("fd00::2")),
+    "socket": (
+        "postgres",
+        "_postgres_login_inside",
+        {"postgres_listen_addresses": ["::"], "postgres_admin_password": "x"},
+    ),
     "names": ("mlflow", "_mlflow_names", bound("fd00::2", ansible_host="fd00::3")),
     "hosts": ("mlflow", "_mlflow_allowed_hosts", bound("fd00::2")),
     "minio": ("minio", "_minio_command", MINIO),
@@ -135,6 +142,7 @@ def test_ipv6_addresses_elsewhere(worked_out):
     assert ".open('http://[fd00::2]:5000/health', timeout=9)" in found["command"][2]
     assert {"[fd00::2]", "[fd00::3]", "m1", "vm"} <= set(found["names"]) and "fd00::2" not in found["names"]
     assert "[[]fd00::2]:*" in found["hosts"]
+    assert [found["old"], found["new"], found["socket"]["login_host"]] == ["[fd00::2]", "fd00::2", "::1"]
     assert found["minio"][2:4] == ["--address", "[fd00::2]:9000"]
 
 

@@ -37,8 +37,8 @@ _list:
 
 import re
 
-import yaml
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.mlops.stack.plugins.module_utils.texts import value_problems
 
@@ -71,7 +71,7 @@ class LookupModule(LookupBase):
         problems = []
         for path in terms:
             with open(path, encoding="utf-8") as stream:
-                specs = yaml.safe_load(stream)["argument_specs"]
+                specs = yaml_load(stream)["argument_specs"]
             options = specs["main"]["options"]
             for name, option in options.items():
                 if name in variables and not name.endswith(MADE_HERE):

@@ -8,6 +8,7 @@ import os
 import shlex
 
 from ansible_collections.mlops.stack.plugins.module_utils.secret_files import secret_path
+from ansible_collections.mlops.stack.plugins.module_utils.texts import clean
 
 # mlflow/utils/credentials.py reads this file with Python's configparser, and takes the URL from elsewhere.
 CREDENTIALS = """\
@@ -28,7 +29,7 @@ export MLFLOW_TRACKING_PASSWORD={password}
 def client_files(user: str, password: str, url: str, directory: str) -> dict:
     """A folder of this user's own, with the files in it, in the shape of mlops.stack.config_files."""
     folder = secret_path(directory, user)  # Any name makes a safe folder.
-    password = password.rstrip("\r\n")  # As mlflow_access takes it.
+    password = clean(password)
     credentials = CREDENTIALS.format(url=url, user=user.replace("%", "%%"), password=password.replace("%", "%%"))
     environment = ENVIRONMENT.format(
         url=shlex.quote(url),

@@ -16,6 +16,7 @@ from ansible_collections.mlops.stack.plugins.filter.native import (
     own_directories,
     own_files,
 )
+from ansible_collections.mlops.stack.plugins.module_utils.addresses import make_url, near_address
 
 # Containers of one host reach each other in this network, by the name of the container.
 NETWORK = "mlops-stack"
@@ -49,14 +50,13 @@ def _mount(path: str, read_only: bool) -> dict:
 
 def _near(port: dict) -> str:
     """Where the host itself reaches a port."""
-    address = port.get("address", "127.0.0.1")
-    return {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - compared with
+    return near_address(port.get("address", "127.0.0.1"))
 
 
 def _published(port: dict) -> str:
     """Where the host brings a port of the container to: the same one, so that it has one number everywhere."""
     address = port.get("address", "127.0.0.1").replace("localhost", "127.0.0.1")
-    return f"{f'[{address}]' if ':' in address else address}:{port['port']}:{port['port']}"
+    return f"{make_url(address, port['port'], scheme='')}:{port['port']}"
 
 
 def _service(definition: dict, user: str, files: list) -> dict:

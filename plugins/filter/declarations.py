@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.mlops.stack.plugins.module_utils import access, objects, verification
 from ansible_collections.mlops.stack.plugins.module_utils.api_empty import EmptyApi
 from ansible_collections.mlops.stack.plugins.module_utils.client import MlflowError
 from ansible_collections.mlops.stack.plugins.module_utils.declaration_roles import parse_access
 from ansible_collections.mlops.stack.plugins.module_utils.effective import DeclaredAccess
 from ansible_collections.mlops.stack.plugins.module_utils.reconcile import Policy
+from ansible_collections.mlops.stack.plugins.module_utils.texts import clean
 
 
 def users_without_password(users: list, admin: str) -> list:
@@ -28,15 +31,17 @@ def users_without_password(users: list, admin: str) -> list:
 
 
 def fill_passwords(users: list, passwords: dict) -> list:
-    """The declared users, each with his own password or the generated one."""
-    if not isinstance(users, list):
-        return users
-    return [
-        dict(user, password=passwords[str(user["name"])])
-        if isinstance(user, dict) and user.get("password") is None and str(user.get("name")) in passwords
-        else user
-        for user in users
-    ]
+    """The declared users, each with his own password, clean, or the generated one."""
+    return [_with_password(user, passwords) for user in users] if isinstance(users, list) else users
+
+
+def _with_password(user: Any, passwords: dict) -> Any:
+    if not isinstance(user, dict):
+        return user
+    own = user.get("password")
+    if own is None and str(user.get("name")) in passwords:
+        return dict(user, password=passwords[str(user["name"])])
+    return dict(user, password=clean(own)) if isinstance(own, str) else user
 
 
 def verification_plan(

@@ -7,10 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.mlops.stack.plugins.module_utils.addresses import (
+    EVERYWHERE,
+    LOOPBACK,
+    make_url,
+    near_address,
+    resolving_name,
+)
+
 # What a role's own defaults say; those are not among a host's variables. The URL's scheme is that of a connection without TLS.
 PORTS = {"postgres": ("postgresql", 5432), "minio": ("http", 9000), "mlflow": ("http", 5000)}
-EVERYWHERE = ("0.0.0.0", "::", "*", "")  # noqa: S104 - compared with, not bound to
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # What each service talks to.
 NEEDS = {"mlflow": ("postgres", "minio")}
 
@@ -18,13 +24,23 @@ NEEDS = {"mlflow": ("postgres", "minio")}
 def _listens(service: str, variables: Mapping) -> list[str]:
     """The addresses that the service was told to listen on."""
     if service == "postgres":
-        return list(variables.get("postgres_listen_addresses", ["127.0.0.1"]))
+        addresses = variables.get("postgres_listen_addresses", ["127.0.0.1"])
+        # A text is refused where the server is deployed, which is not this run's matter with SERVICE=….
+        return [addresses] if isinstance(addresses, str) else list(addresses)
     return [str(variables.get(f"{service}_bind_address", "127.0.0.1"))]
 
 
 def _place(scheme: str, host: str, port: Any) -> dict[str, Any]:
-    name = f"[{host}]" if ":" in host else host
-    return {"host": host, "port": int(port), "url": f"{scheme}://{name}:{int(port)}"}
+    return {"host": host, "port": int(port), "url": make_url(host, port, scheme=scheme)}
+
+
+def _known_as(owner: str, variables: Mapping) -> str:
+    """How other hosts know one of the inventory. Its name there means nothing to them where Ansible needs no address."""
+    if variables.get("ansible_connection") != "local":
+        return str(variables.get("ansible_host") or owner)
+    facts = variables.get("ansible_facts") or {}
+    names = [str(facts[key]) for key in ("fqdn", "hostname") if facts.get(key)]
+    return str(variables.get("ansible_host") or (resolving_name(names) if names else owner))
 
 
 def _engine(variables: Mapping, service: str) -> str:
@@ -75,10 +91,10 @@ def endpoint(hostvars: Mapping, service: str, consumer: str, reader: str = "") -
         host = f"mlops-stack-{service}"
     elif owner == consumer:
         near = [address for address in addresses if address in (*LOOPBACK, *EVERYWHERE)]
-        host = "::1" if near and near[0] in ("::", "::1") else "127.0.0.1" if near else addresses[0]
+        host = near_address((near or addresses)[0])
     else:
         far = [address for address in addresses if address not in LOOPBACK]
-        host = far[0] if far and far[0] not in EVERYWHERE else str(variables.get("ansible_host") or owner)
+        host = far[0] if far and far[0] not in EVERYWHERE else _known_as(owner, variables)
         if not far:
             setting = "postgres_listen_addresses" if service == "postgres" else f"{service}_bind_address"
             problem = (

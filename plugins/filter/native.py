@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 from collections.abc import Callable
+from typing import Any
 
 HEADER = "# Written by mlops.stack for the service {name}. Changes made here are undone by the next run.\n"
 
@@ -126,9 +128,20 @@ def env_lines(variables: dict, escaped: Callable[[str], str]) -> str:
     for name, value in sorted(variables.items()):
         if not VARIABLE_NAME.fullmatch(name):
             raise ValueError(f"'{name}' is not a name for an environment variable.")
-        text = "true" if value is True else "false" if value is False else str(value)
-        lines.append(f'{name}="{escaped(text)}"\n')
+        lines.append(f'{name}="{escaped(_env_text(value))}"\n')
     return "".join(lines)
+
+
+def _env_text(value: Any) -> str:
+    """A value as programs read it: dictionaries, lists and booleans as JSON has them."""
+    return json.dumps(_plain(value)) if isinstance(value, (bool, dict, list, tuple)) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """VALUE without Ansible's own kinds of dictionaries and lists, whose templates JSON does not know."""
+    if isinstance(value, dict):
+        return {str(key): _plain(value[key]) for key in value}
+    return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
 def to_env_file(variables: dict) -> str:

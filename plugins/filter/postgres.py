@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.mlops.stack.plugins.module_utils.texts import text_problem
+
 # A name that nobody has to quote, neither in SQL nor in pg_hba.conf.
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
@@ -117,7 +119,9 @@ def postgres_problems(databases, settings=None):
         problems += _name_problems(entry, where)
         problems += _extension_problems(entry, where)
         name, owner, password = entry.get("name"), entry.get("owner"), entry.get("password")
-        if not isinstance(password, str) or not PASSWORD.fullmatch(password):
+        if password is not None and text_problem(password):
+            problems.append(f"{where}: the password {text_problem(password)}.")
+        elif password is None or not PASSWORD.fullmatch(password):
             problems.append(f"{where} needs a password of 12 or more printable ASCII characters without spaces.")
         elif isinstance(owner, str) and passwords.setdefault(owner, password) != password:
             problems.append(
@@ -132,7 +136,9 @@ def postgres_problems(databases, settings=None):
 def _name_problems(entry, where):
     for key, taken in (("name", TAKEN_DATABASES), ("owner", TAKEN_OWNERS)):
         value = entry.get(key)
-        if not isinstance(value, str) or not NAME.fullmatch(value):
+        if value is not None and text_problem(value):
+            yield f"{where}: the {key} {text_problem(value)}."
+        elif value is None or not NAME.fullmatch(value):
             said = f"the {key} '{value}'" if value else f"no {key}"
             yield f"{where} has {said}: give lower-case letters, digits and _, 63 at most, not beginning with a digit."
         elif value in taken or value.startswith("pg_"):

@@ -69,7 +69,7 @@ RESERVED_ROLES = "__user_"
 
 def parse_version(text: str) -> Version | None:
     """`3.17.2` -> (3, 17, 2), also for `3.18.0rc1`; None where the text is not a version."""
-    match = re.match(r"^(\d+)\.(\d+)\.(\d+)[\w.+-]*$", text.strip())
+    match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)[\w.+-]*", text.strip())
     return tuple(int(part) for part in match.groups()) if match else None
 
 

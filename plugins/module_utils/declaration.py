@@ -13,6 +13,7 @@ from typing import Any
 from .capabilities import permission_problem
 from .entries import duplicate_names, duplicates, parse_entries, parse_entry, readable
 from .hiding import occurring
+from .texts import clean, text_problem
 
 MIN_PASSWORD = 12  # MLflow's own rule (mlflow/server/auth/sqlalchemy_store.py); enforced for changes since 3.17 only
 OLD_DEFAULT_PASSWORD = "password1234"  # noqa: S105 - MLflow's published default up to 3.16.0, refused here; not a secret
@@ -85,7 +86,7 @@ def parse_user(raw: Mapping) -> tuple[list[User], list[str]]:
     spec = {key: option for key, option in USER_SPEC.items() if key != "permissions"}
     problems: list[str] = []
     where = f"user {readable(raw.get('name'))}".rstrip()
-    values = parse_entry({key: raw.get(key) for key in spec}, spec, where, problems)
+    values = parse_entry({key: raw[key] for key in spec if key in raw}, spec, where, problems)
     problems = problems or user_problems(where, values)
     return ([] if problems else [make_user(where, values)]), problems
 
@@ -96,7 +97,7 @@ def parse_permission(raw: Mapping) -> tuple[list[User], list[str]]:
     problems: list[str] = []
     user = f"user {readable(raw.get('user'))}".rstrip()
     where = f"{user}: permission on {readable(raw.get('resource_type'))} {readable(raw.get('resource'))}".rstrip()
-    values = parse_entry({key: raw.get(key) for key in spec}, spec, where, problems)
+    values = parse_entry({key: raw[key] for key in spec if key in raw}, spec, where, problems)
     if problems:
         return [], problems
     permission = make_permission(where, values)
@@ -108,7 +109,7 @@ def make_user(where: str, values: dict) -> User:
     return User(
         where,
         str(values["name"]),
-        clean_password(values.get("password")),
+        clean(values.get("password")),
         values.get("admin"),
         values.get("state", "present"),
         values.get("permissions", ()),
@@ -125,15 +126,10 @@ def make_permission(where: str, values: dict) -> Permission:
     )
 
 
-def clean_password(password: str | None) -> str | None:
-    """Lookups and files bring a trailing newline, which MLflow would store as a part of the password."""
-    return password.rstrip("\r\n") if password is not None else None
-
-
 def user_problems(where: str, values: dict) -> list[str]:
     """Names and passwords which MLflow takes, but with which nobody can log in, or not everywhere."""
     problems = []
-    name, password = values["name"], clean_password(values.get("password"))
+    name, password = values["name"], clean(values.get("password"))
     if not name or name != name.strip():
         problems.append(f"{where}: name must not be empty, nor begin or end with a space")
     elif not (name.isascii() and name.isprintable()):
@@ -168,6 +164,8 @@ def permission_problems(permission: Permission) -> list[str]:
         problems.append(f"{permission.where}: permission is missing (the level, such as READ)")
     if not permission.resource.strip():
         problems.append(f"{permission.where}: resource must not be empty")
+    elif problem := text_problem(permission.resource):
+        problems.append(f"{permission.where}: resource {problem}")
     return problems
 
 

@@ -10,10 +10,12 @@ from typing import Any
 from .capabilities import FEATURES, RESERVED_ROLES, can, permission_problem
 from .declaration import PERMISSION_SPEC, Permission, User, make_permission, parse_users, permission_problems
 from .entries import duplicate_names, duplicates, parse_entries
+from .texts import QUOTES, value_problems
 
 # What the database has room for (mlflow/server/auth/db/models.py).
 MAX_NAME, MAX_DESCRIPTION = 255, 1024
 WORKSPACE_LEVELS = ("USE", "MANAGE")
+LIST_OF_NAMES = {"type": "list", "elements": "str"}
 
 ROLE_SPEC = {
     "name": {"type": "str", "required": True},
@@ -88,19 +90,21 @@ def _members(where: str, raw: Sequence) -> tuple[list[str], list[str]]:
     problems = []
     members = []
     for index, member in enumerate(raw):
-        if isinstance(member, int) and not isinstance(member, bool):
-            member = str(member)  # YAML reads a name of digits as a number
         if isinstance(member, str) and member:
             members.append(member)
         else:
-            problems.append(f"{where}: members[{index}] must be the name of a user")
+            hint = "" if isinstance(member, (str, list, dict)) else f": {QUOTES}"
+            problems.append(f"{where}: members[{index}] must be the name of a user{hint}")
     places = [(f"members[{index}]", f"user {name}") for index, name in enumerate(members)]
     return members, problems + duplicates(places, "name each member once", where)
 
 
 def _policy_problems(raw: Mapping) -> list[str]:
-    """To remove what is not listed takes a list: a variable that was forgotten must not delete everybody."""
-    return [
+    """To remove what is not listed takes a list: a variable that was forgotten must not delete everybody. And the
+    names of those who are never removed must be what was written."""
+    protected = raw.get("protected_users")
+    names = value_problems("protected_users", LIST_OF_NAMES, protected) if isinstance(protected, list) else []
+    return names + [
         f"unlisted_{key}: remove needs {key}: without that list, all {key} would be deleted"
         for key in ("users", "roles")
         if raw.get(f"unlisted_{key}") == "remove" and raw.get(key) is None

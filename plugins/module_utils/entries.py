@@ -15,6 +15,8 @@ from typing import Any, Callable
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from .texts import QUOTES
+
 
 def parse_entries(raw: Any, spec: Mapping, title: str, key: str = "name") -> tuple[list[tuple[str, dict]], list[str]]:
     """Apply an argument spec to each entry of a list. Returns [(where, values)] of the sound entries, and problems.
@@ -61,7 +63,7 @@ def parse_entry(entry: Any, spec: Mapping, where: str, problems: list[str]) -> d
         value = entry.get(key)
         if value is None:
             if option.get("required"):
-                problems.append(f"{where}: {key} is missing")
+                problems.append(f"{where}: {key} is " + (f"null: {QUOTES}" if key in entry else "missing"))
             continue
         try:
             values[key] = _CONVERT[option["type"]](value, option)
@@ -106,13 +108,11 @@ def _kind(value: Any) -> str:
     return "of another type"
 
 
-def _string(value: Any, option: Mapping) -> str:
+def _string(value: Any, _option: Mapping) -> str:
     if isinstance(value, str):
         return value
-    # YAML reads 0123 as a number, and yes as a boolean: a password must not be guessed back from either.
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not option.get("no_log"):
-        return str(value)
-    hint = ": put it in quotes" if isinstance(value, (int, float)) else ""
+    # YAML reads 007 and 2024_10 as numbers, and yes as a boolean: what was written can't be guessed back from either.
+    hint = f": {QUOTES}" if isinstance(value, (int, float)) else ""
     raise ValueError(f"must be a string, and is {_kind(value)}{hint}")
 
 

@@ -9,6 +9,8 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from .texts import text_problem
+
 # Of the server: a secret key or a root password that is longer could be set, but S3 clients are only tested with up to 40.
 KEY_LENGTHS = {"access key": (3, 20), "secret key": (8, 40)}
 BUCKET_OPTIONS = {"name", "versioning", "keep_noncurrent_days"}
@@ -102,6 +104,8 @@ class Action:
 
 def bucket_name_problem(name) -> str:
     """What S3's rules have against a name; nothing if it may be."""
+    if isinstance(name, (int, float)):
+        return text_problem(name)
     if not isinstance(name, str) or not 3 <= len(name) <= 63:
         return "must have 3 to 63 characters"
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*[a-z0-9]", name):
@@ -117,6 +121,8 @@ def bucket_name_problem(name) -> str:
 
 def key_problem(kind: str, value) -> str:
     least, most = KEY_LENGTHS[kind]
+    if isinstance(value, (int, float)):
+        return text_problem(value)
     if not isinstance(value, str) or not least <= len(value) <= most:
         return f"must have {least} to {most} characters"
     if not re.fullmatch(r"[!-~]+", value):

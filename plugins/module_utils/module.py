@@ -14,8 +14,9 @@ from .api import open_api
 from .api_empty import EmptyApi
 from .capabilities import NAMED_TYPES
 from .client import REQUESTS_IMPORT_ERROR, Client, MlflowError, PartialFailureError, url_problem
-from .declaration import User, clean_password
+from .declaration import User
 from .hiding import occurring, strings
+from .texts import clean
 
 CONNECTION_SPEC = {
     "url": {"type": "str", "required": True, "fallback": (env_fallback, ["MLFLOW_TRACKING_URI"])},
@@ -151,7 +152,7 @@ class MlflowModule(AnsibleModule):
             and user.password
             and user.state == "present"
         ]
-        return [*new, self.params["login_password"]]
+        return [*new, clean(self.params["login_password"])]
 
 
 def _secrets(params: Mapping, spec: Mapping) -> Iterator[str]:
@@ -159,7 +160,7 @@ def _secrets(params: Mapping, spec: Mapping) -> Iterator[str]:
     for key, option in spec.items():
         value = params.get(key)
         if option.get("no_log") and isinstance(value, str) and value:
-            yield from {value, clean_password(value)}
+            yield from {value, clean(value)}
         elif "options" in option and isinstance(value, list):
             for entry in value:
                 if isinstance(entry, Mapping):

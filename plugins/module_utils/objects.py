@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable
@@ -21,6 +22,7 @@ from .resources import (
     list_experiments,
     list_models,
 )
+from .texts import QUOTES, text_problem
 
 NOTE_TAG = "mlflow.note.content"  # where MLflow's UI keeps the description of an experiment
 
@@ -81,7 +83,7 @@ def parse(raw: Mapping, spec: Mapping, plural: str) -> tuple[list[Item], list[st
         if raw.get("name") is None:
             return [], []  # required_one_of of the argument spec has the better sentence
         where = f"{plural[:-1]} {readable(raw['name'])}"
-        entries = [(where, parse_entry({key: raw.get(key) for key in entry_spec}, entry_spec, where, problems))]
+        entries = [(where, parse_entry({k: raw[k] for k in entry_spec if k in raw}, entry_spec, where, problems))]
         if problems:
             return [], problems
     items = []
@@ -90,22 +92,34 @@ def parse(raw: Mapping, spec: Mapping, plural: str) -> tuple[list[Item], list[st
         if not name.strip() or not name.isprintable():
             problems.append(f"{where}: name must be printable, and not empty")
         tags = _tags(where, values.get("tags", {}), problems)
+        problems += _location_problems(where, values.get("artifact_location") or "")
         items.append(Item(where, name, **{**{k: v for k, v in values.items() if k != "name"}, "tags": tags}))
     problems += duplicate_names(raw.get(plural), plural, plural[:-1])
     return items, problems
+
+
+def _location_problems(where: str, location: str) -> list[str]:
+    """Places that MLflow takes, and which cannot be changed later."""
+    problem = text_problem(location)
+    if not problem and location and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:", location):
+        problem = (
+            f"{location!r} would be a folder below the one that the server happens to run in, and cannot be changed later:"
+            f" write a URL such as s3://bucket/path, or an absolute path"
+        )
+    return [f"{where}: artifact_location {problem}"] if problem else []
 
 
 def _tags(where: str, raw: Mapping, problems: list[str]) -> dict[str, str | None]:
     tags: dict[str, str | None] = {}
     for key, value in raw.items():
         if not isinstance(key, str) or not key.strip():
-            problems.append(f"{where}: tags: a tag needs a name that is a string, {key!r} is none")
+            problems.append(f"{where}: tags: a tag needs a name that is a string, {key!r} is none: {QUOTES}")
         elif key == NOTE_TAG:
             problems.append(f"{where}: tags: {NOTE_TAG} is the description; write description instead")
-        elif isinstance(value, (bool, list, dict)):
-            problems.append(f"{where}: tags: {key} must be a string: put it in quotes")
+        elif not isinstance(value, (str, type(None))):
+            problems.append(f"{where}: tags: {key} must be a string: {QUOTES}")
         else:
-            tags[key] = None if value is None else str(value)
+            tags[key] = value
     return tags
 
 
@@ -118,10 +132,16 @@ def plan(items: Sequence[Item], current: Mapping[str, Found], problems: list[str
             if now and not now.deleted:
                 steps.append(Step("delete", item, now.id))
             continue
+        wanted = item.artifact_location
         if now is None:
+            if wanted and wanted.lower().startswith("mlflow-artifacts:"):
+                problems.append(
+                    f"{item.where}: artifact_location {wanted!r} is a folder of the server's own store, where each experiment"
+                    f" has the one with its id, and MLflow asks for the permissions of the experiment that a folder belongs"
+                    f" to; it cannot be changed later: leave artifact_location out, or choose another store"
+                )
             steps.append(Step("create", item))
             continue
-        wanted = item.artifact_location
         if wanted is not None and _place(wanted) != _place(now.artifact_location):
             problems.append(
                 f"{item.where}: artifact_location is {now.artifact_location!r} and cannot be changed to {wanted!r}:"

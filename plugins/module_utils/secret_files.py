@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from urllib.parse import quote, unquote
 
+from .texts import clean
+
 # A plus sign is always quoted in names: no secret's own file can end like this.
 PENDING = "+new"
 # Whose the store is, see store_owners.py.
@@ -39,7 +41,7 @@ def effective_path(directory: str, name: str) -> str:
 def read_secret(path: str) -> str:
     """The value, without the newline at the end of the file."""
     with open(path, encoding="utf-8") as handle:
-        return handle.read().rstrip("\r\n")
+        return clean(handle.read())
 
 
 def _files(directory: str) -> list[str]:

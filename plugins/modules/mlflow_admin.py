@@ -82,6 +82,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     run_upgrade,
 )
 from ansible_collections.mlops.stack.plugins.module_utils.pgpass import password_file
+from ansible_collections.mlops.stack.plugins.module_utils.texts import clean
 
 try:
     import sqlalchemy
@@ -150,7 +151,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    uri, name, password = (module.params[key] for key in ("database_uri", "name", "password"))
+    uri, name, password = (clean(module.params[key]) for key in ("database_uri", "name", "password"))
     if IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("sqlalchemy and werkzeug"), exception=IMPORT_ERROR)
     try:

@@ -37,7 +37,9 @@ options:
       artifact_location:
         description:
           - Where the artifacts of runs go, as a URI. Without it, the server decides.
-          - MLflow fixes it when the experiment is created; another value later is an error.
+          - MLflow fixes it when the experiment is created; another value later is an error. So a new experiment gets no place
+            of its own in the server's store (C(mlflow-artifacts:)), where permissions follow from the folder, and none that is
+            neither a URI nor an absolute path.
         type: str
       description:
         description:
@@ -45,7 +47,7 @@ options:
         type: str
       tags:
         description:
-          - Tags with their values, which are strings. A tag with the value V(null) is removed; other tags stay as
+          - Tags with their values, which are strings (numbers in quotes). A tag with the value V(null) is removed; other tags stay as
             they are.
         type: dict
       state:
@@ -58,7 +60,9 @@ options:
   artifact_location:
     description:
       - Where the artifacts of runs go, as a URI. Without it, the server decides.
-      - MLflow fixes it when the experiment is created; another value later is an error.
+      - MLflow fixes it when the experiment is created; another value later is an error. So a new experiment gets no place
+        of its own in the server's store (C(mlflow-artifacts:)), where permissions follow from the folder, and none that is
+        neither a URI nor an absolute path.
     type: str
   description:
     description:
@@ -66,7 +70,7 @@ options:
     type: str
   tags:
     description:
-      - Tags with their values, which are strings. A tag with the value V(null) is removed; other tags stay as they
+      - Tags with their values, which are strings (numbers in quotes). A tag with the value V(null) is removed; other tags stay as they
         are.
     type: dict
   state:

@@ -40,7 +40,7 @@ options:
         type: str
       tags:
         description:
-          - Tags with their values, which are strings. A tag with the value V(null) is removed; other tags stay as
+          - Tags with their values, which are strings (numbers in quotes). A tag with the value V(null) is removed; other tags stay as
             they are.
         type: dict
       state:
@@ -60,7 +60,7 @@ options:
     type: str
   tags:
     description:
-      - Tags with their values, which are strings. A tag with the value V(null) is removed; other tags stay as they
+      - Tags with their values, which are strings (numbers in quotes). A tag with the value V(null) is removed; other tags stay as they
         are.
     type: dict
   state:

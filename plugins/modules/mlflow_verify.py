@@ -119,6 +119,7 @@ import traceback
 import uuid
 
 from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.mlops.stack.plugins.module_utils.texts import clean
 from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
 # MLflow reads this while it is imported, and otherwise leaves a file in the user's configuration folder.
@@ -147,7 +148,7 @@ class VerificationError(Exception):
 def log_in(user):
     """The client reads its credentials from the environment at every request."""
     os.environ["MLFLOW_TRACKING_USERNAME"] = user["name"]
-    os.environ["MLFLOW_TRACKING_PASSWORD"] = user["password"]
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = clean(user["password"])
 
 
 def find_experiment(client, name, user):

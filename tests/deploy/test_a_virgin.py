@@ -39,6 +39,27 @@ def may(level, experiment):
 
 # Variables that are wrong together, and all that must be said of them in one run.
 BAD = {
+    "kinds": (
+        {
+            "stack_no_proxy": "pypi.example.com,10.0.0.5",
+            "mlflow_packages_extra": "boto3,uvloop",
+            "mlflow_allowed_hosts_extra": "ml.example.com",
+            "mlflow_admin_password": "correct-horse-battery\n",
+            "mlflow_version": 3.1,
+            "mlflow_protected_users": ["root", 7],
+            "mlflow_environment_extra": {"A": {"b": 1}, "C": None, "bad-name": "x"},
+        },
+        [
+            "stack_no_proxy must be a list, and is a text",
+            "mlflow_packages_extra must be a list, and is a text",
+            "mlflow_allowed_hosts_extra must be a list, and is a text",
+            "mlflow_admin_password must be one line, and ends with a line break",
+            "mlflow_version must be a text, and is a number",
+            "mlflow_protected_users[1] must be a text, and is a number",
+            "mlflow_environment_extra: C is null",
+            "mlflow_environment_extra: 'bad-name' is no name of a variable",
+        ],
+    ),
     "settings": (
         {
             "mlflow_default_permission": "read",

@@ -20,7 +20,7 @@ def matrix(run, module, **parameters):
 
 
 def test_life_of_an_experiment(run):
-    one = {"name": "life", "description": "about", "tags": {"team": "growth", "n": 1}}
+    one = {"name": "life", "description": "about", "tags": {"team": "growth", "n": "1"}}
     assert matrix(run, "mlflow_experiment", **one) == [("create", "life")]
     # Undeclared things stay; declared ones converge; null removes a tag.
     assert matrix(run, "mlflow_experiment", name="life") == []

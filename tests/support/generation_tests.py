@@ -79,7 +79,7 @@ def test_the_version_runs(generation: Generation):
 
 def test_life_of_experiments_and_models(generation: Generation):
     g = generation
-    one = {"name": "life", "description": "about", "tags": {"team": "growth", "n": 1}}
+    one = {"name": "life", "description": "about", "tags": {"team": "growth", "n": "1"}}
     change = {"name": "life", "description": "other", "tags": {"team": "core", "n": None}}
     assert done(g.matrix("mlflow_experiment", **one)) == ["create"]
     body = {"experiment_id": g.ids["experiment", "churn"], "key": "not-there"}

@@ -41,6 +41,11 @@ def test_passwords_are_filled_in():
     assert before == USERS
 
 
+def test_a_password_of_ones_own_is_clean_everywhere():
+    user = {"name": "alice", "password": "her-own-password\r\n"}
+    assert fill_passwords([user], {}) == [{"name": "alice", "password": "her-own-password"}]
+
+
 @settings(max_examples=50)
 @given(ANYTHING)
 def test_what_is_wrong_passes_through(users):

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.mlops.stack.plugins.filter.compose import to_compose_env
 from ansible_collections.mlops.stack.plugins.filter.native import (
     environment_problems,
     supervisor_files,
@@ -83,6 +84,12 @@ def test_a_shell_reads_every_value_back(shell, values):
 def test_numbers_and_booleans_in_an_environment():
     text = to_env_file({"YES": True, "NO": False, "N": 3, "F": 0.5, "EMPTY": ""})
     assert text == 'EMPTY=""\nF="0.5"\nN="3"\nNO="false"\nYES="true"\n'
+
+
+@pytest.mark.parametrize("render", [to_env_file, to_compose_env])
+def test_dictionaries_and_lists_in_an_environment_are_json(render):
+    assert render({"A": {"b": 1, "c": [True, None]}}) == 'A="{\\"b\\": 1, \\"c\\": [true, null]}"\n'
+    assert render({"L": ["a", "b"]}) == 'L="[\\"a\\", \\"b\\"]"\n'
 
 
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "A=B", "Ä", "A\n", "A;id"])

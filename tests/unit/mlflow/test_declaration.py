@@ -25,7 +25,22 @@ BAD = {
     "entry is a string": (["alice"], [f"users[0] must have keys ({KEYS}); it is a string"]),
     "entry is null": ([None], [f"users[0] must have keys ({KEYS}); it is empty"]),
     "no name": ([{"password": PASSWORD}], ["users[0]: name is missing"]),
-    "null name": ([user(name=None)], ["users[0]: name is missing"]),
+    "null name": ([user(name=None)], ["users[0]: name is null: put it in quotes"]),
+    "name is a number": (
+        [user(name=7)],
+        ["users[0] (7): name must be a string, and is a number: put it in quotes"],
+    ),
+    "resource is a number": (
+        grants({**OK, "resource": 202410}),
+        ["users[0] (alice): permissions[0]: resource must be a string, and is a number: put it in quotes"],
+    ),
+    "resource with a line break": (
+        grants({**OK, "resource": "churn\n"}),
+        [
+            "users[0] (alice): permissions[0]: resource must be one line, and ends with a line break: write it on one line"
+            " in quotes, or after |- in the place of |"
+        ],
+    ),
     "misspelt key": (
         [user(), {"name": "bob", "pasword": PASSWORD}],
         ["users[1] (bob): unknown key 'pasword', did you mean 'password'?"],
@@ -160,7 +175,7 @@ def test_no_sentence_holds_a_password(raw, sentences):
 def test_sound_users_are_taken_over():
     users, problems = declaration.parse_users(
         [
-            {"name": 12, "password": PASSWORD + "\n", "admin": "yes", "permissions": [{**OK, "resource": 5}]},
+            {"name": "12", "password": PASSWORD + "\n", "admin": "yes", "permissions": [{**OK, "resource": "5"}]},
             {"name": "b"},
         ]
     )
@@ -242,9 +257,21 @@ OBJECTS = [
     ({"experiments": [{"name": "a"}], "description": "x"}, ["description belongs into each entry of experiments, not"
      " beside it"]),
     ({"experiments": "a"}, ["experiments must be a list of entries, each with its keys; it is a string"]),
+    ({"experiments": [{"name": 202410}]}, ["experiments[0] (202410): name must be a string, and is a number: put it in"
+     " quotes"]),
+    ({"experiments": [{"name": "a", "tags": {"x": 1}}]}, ["experiments[0] (a): tags: x must be a string: put it in"
+     " quotes"]),
+    ({"experiments": [{"name": "a", "tags": {7: "x"}}]}, ["experiments[0] (a): tags: a tag needs a name that is a"
+     " string, 7 is none: put it in quotes"]),
+    ({"name": "a", "artifact_location": "s3://b/c\n"}, ["experiment a: artifact_location must be one line, and ends with"
+     " a line break: write it on one line in quotes, or after |- in the place of |"]),
+    ({"name": "a", "artifact_location": "team-x/a"}, ["experiment a: artifact_location 'team-x/a' would be a folder below"
+     " the one that the server happens to run in, and cannot be changed later: write a URL such as s3://bucket/path, or"
+     " an absolute path"]),
+    ({"name": "a", "artifact_location": "/srv/a"}, []),
     ({"name": " "}, ["experiment  : name must be printable, and not empty"]),
     ({"name": "a", "state": "gone"}, ["experiment a: state 'gone' is unknown; it must be one of present, absent"]),
-    ({"name": "a", "description": "x", "tags": {"n": 1, "gone": None}}, []),
+    ({"name": "a", "description": "x", "tags": {"n": "1", "gone": None}}, []),
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from ansible_collections.mlops.stack.plugins.module_utils.objects import Found, Item, plan
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +70,26 @@ def test_the_plan_of_an_applied_plan_is_empty(items, current):
         declared = {key: value for key, value in item.tags.items() if value is not None}
         assert declared.items() <= now.tags.items()
         assert not {key for key, value in item.tags.items() if value is None} & set(now.tags)
+
+
+@pytest.mark.parametrize(
+    "location", ["mlflow-artifacts:/team-x/custom", "mlflow-artifacts:/1", "MLFLOW-ARTIFACTS://host/1"]
+)
+def test_a_new_experiment_gets_no_folder_of_its_own_in_the_servers_store(location):
+    problems = []
+    plan([Item("experiments[0] (custom)", "custom", artifact_location=location)], {}, problems)
+    assert problems == [
+        f"experiments[0] (custom): artifact_location {location!r} is a folder of the server's own store, where each"
+        " experiment has the one with its id, and MLflow asks for the permissions of the experiment that a folder belongs"
+        " to; it cannot be changed later: leave artifact_location out, or choose another store"
+    ]
+
+
+def test_an_experiment_that_is_in_the_servers_store_may_say_so():
+    problems = []
+    there = Found("1", artifact_location="mlflow-artifacts:/1")
+    assert plan([Item("x", "custom", artifact_location="mlflow-artifacts:/1")], {"custom": there}, problems) == []
+    assert problems == []
 
 
 def test_a_new_experiment_is_one_write_with_its_tags(script):

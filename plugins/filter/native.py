@@ -113,15 +113,6 @@ files={home}/conf.d/*.conf
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def environment_problems(variables: dict, option: str) -> list[str]:
-    """One sentence for each key of the dictionary OPTION that is no name for an environment variable."""
-    return [
-        f"{option}: {name!r} is no name for an environment variable: use letters, digits and _ only, and begin with a letter or _."
-        for name in sorted(variables, key=str)
-        if not isinstance(name, str) or not VARIABLE_NAME.fullmatch(name)
-    ]
-
-
 def env_lines(variables: dict, escaped: Callable[[str], str]) -> str:
     """NAME="value" lines; ESCAPED is how the reader wants a value between its quotes."""
     lines = []
@@ -284,7 +275,6 @@ def supervisor_files(definition: dict, run_as_root: bool = False, account: str |
 class FilterModule:
     def filters(self):
         return {
-            "environment_problems": environment_problems,
             "systemd_files": systemd_files,
             "supervisor_files": supervisor_files,
             "to_env_file": to_env_file,

@@ -114,6 +114,13 @@ minio_environment_extra:
     ]
 
 
+@pytest.mark.parametrize("name", ["MY-VAR", "1ST", "", "A B", "A=B", "A\n", "ÄB", 1, True, None])
+def test_a_name_that_no_variable_of_an_environment_has(name):
+    given = {"GOOD_1": "", "_good": 1, name: "x"}
+    (problem,) = value_problems("minio_environment_extra", {"type": "dict"}, given)
+    assert problem.startswith(f"minio_environment_extra: {str(name)!r} is no name of a variable: ")
+
+
 def test_an_environment_that_is_no_dictionary():
     sentence = "minio_environment_extra must be a dictionary, and is a list: write NAME: VALUE on a line for each."
     assert value_problems("minio_environment_extra", {"type": "dict"}, ["A=1"]) == [sentence]

@@ -11,12 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.mlops.stack.plugins.filter.compose import to_compose_env
-from ansible_collections.mlops.stack.plugins.filter.native import (
-    environment_problems,
-    supervisor_files,
-    systemd_files,
-    to_env_file,
-)
+from ansible_collections.mlops.stack.plugins.filter.native import supervisor_files, systemd_files, to_env_file
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -96,15 +91,6 @@ def test_dictionaries_and_lists_in_an_environment_are_json(render):
 def test_a_name_that_is_none(name):
     with pytest.raises(ValueError, match="is not a name for an environment variable"):
         to_env_file({name: "x"})
-
-
-@pytest.mark.parametrize("name", ["MY-VAR", "1ST", "", "A B", "A=B", "A\n", "ÄB", 1, True, None])
-def test_a_bad_name_of_an_environment_variable_is_refused_by_name(name):
-    problems = environment_problems({"GOOD_1": "", "_good": 1, name: "x"}, "minio_environment_extra")
-    assert problems == [
-        f"minio_environment_extra: {name!r} is no name for an environment variable: use letters, digits and _ only, "
-        "and begin with a letter or _."
-    ]
 
 
 @settings(max_examples=40)

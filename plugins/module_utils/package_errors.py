@@ -17,9 +17,11 @@ PATTERNS = (
     (r"Because (\S+ has no (?:wheels|usable wheels).*?)(?:, we can conclude|\.\s|$)", "{0}", CHOOSE),
     (r"Because ((?:the current Python version|the requested Python version).*?)(?:, we can conclude|\.\s|$)", "{0}", AGREE),
     (r"Because (.*?)(?:, we can conclude|\.\s|$)", "{0}", AGREE),
-    (r"Failed to fetch:? `?([^\s`]+)`? .*(404 Not Found)", "{0} answers {1}", CHOOSE),
-    (r"Failed to fetch:? `?([^\s`]+)`? .*(40[137] [A-Z]\w+)", "{0} answers {1}", LOG_IN),
-    (r"Failed to fetch:? `?([^\s`]+)`?(?: .*cause: (.+?))?(?: hint:.*)?$", "{0} can't be fetched ({1})", REACH),
+    # The address itself may be hidden, as it may hold a password: its last part names the package or the file.
+    (r"Failed to fetch:? `?\S*?([^/\s`]+)/?`? .*(404 Not Found)", "{0}: the package index answers {1}", CHOOSE),
+    (r"Failed to fetch:? `?\S*?([^/\s`]+)/?`? .*(40[137] [A-Z]\w+)", "{0}: the package index answers {1}", LOG_IN),
+    (r"Failed to fetch:? `?\S*?([^/\s`]+)/?`?(?: .*cause: (.+?))?(?: \(os error \d+\))?(?: hint:.*)?$",
+     "{0} can't be fetched from the package index ({1})", REACH),
     # pip's.
     (r"There was a problem confirming the ssl certificate: .*?host='([^']+)'", "the certificate of {0} is not trusted", REACH),
     (r"Failed to establish a new connection|Name or service not known|Read timed out", "the package index does not answer", REACH),

@@ -44,11 +44,11 @@ SAID = {
     "uv: the index does not answer": (
         "error: Failed to fetch: http://127.0.0.1:1/simple/tiny/\n  cause: error sending request for url (http://127.0.0.1:1/)\n"
         "  cause: client error (Connect)\n  cause: tcp connect error\n  cause: Connection refused (os error 111)\n",
-        f"http://127.0.0.1:1/simple/tiny/ can't be fetched (Connection refused (os error 111)): {REACH}.",
+        f"tiny can't be fetched from the package index (Connection refused): {REACH}.",
     ),
     "uv: a file is gone": (
         "error: Failed to fetch: http://127.0.0.1:3/files/o.whl\n  cause: HTTP status client error (404 Not Found) for url (http://x)\n",
-        f"http://127.0.0.1:3/files/o.whl answers 404 Not Found: {CHOOSE}.",
+        f"o.whl: the package index answers 404 Not Found: {CHOOSE}.",
     ),
     "uv: no requirement": (
         'error: Failed to parse: `tiny=!=1`\n  cause: no such comparison operator "=!="\n         tiny=!=1\n             ^^^^\n',

@@ -125,7 +125,7 @@ def test_bad_input_is_refused_before_anything_changes(deployment, kind):
 @pytest.mark.parametrize("words", [["--check"], []])
 def test_packages_that_cant_be_had_are_refused_before_anything_changes(deployment, words):
     """And nothing is left that `make status` could take for a deployment."""
-    result = deployment.deploy(*words, mlflow_packages_extra=["mlflow-skinny==0.0.99"])
+    result = deployment.deploy(*words, mlflow_packages_extra=["pip==99.0"])
     result.refused("Could not install mlflow[auth]==3.17.2, ")
     result.refused("choose a version that the package index has")
     assert not deployment.base.exists() and not deployment.data.exists() and not deployment.secrets.exists()

@@ -47,8 +47,8 @@ class Registry:
         self.host, self.user, self.password, self.ca_path = host, user, password, ca_path
 
     def _open(self, url: str, method: str, headers: dict[str, str]):
-        """The answer, whatever its status. Neither .netrc nor, on this machine, a proxy has a say."""
-        more = {"use_proxy": not is_loopback(self.host), "use_netrc": False, "ca_path": self.ca_path}
+        """The answer, whatever its status. Docker knows neither this user's proxy nor his .netrc."""
+        more = {"use_proxy": False, "use_netrc": False, "ca_path": self.ca_path}
         try:
             return open_url(url, method=method, headers=headers, timeout=TIMEOUT, follow_redirects="safe", **more)
         except HTTPError as error:

@@ -9,6 +9,7 @@ short_description: Say whether an image can be pulled
 version_added: 0.1.0
 description:
   - Asks the image's registry for its manifest, before Docker pulls it and before Docker is there.
+  - Asks without a proxy, as Docker pulls where it has none of its own.
   - Never fails for what it finds and never changes anything. The caller decides.
   - What is not certain is a warning, such as a registry that only Docker reaches, or that only Docker's own login opens.
 author:
@@ -31,14 +32,6 @@ options:
   ca_path:
     description: A PEM file with the certificate authorities to trust for the registry. The system's when omitted.
     type: path
-  proxy_url:
-    description: URL of the HTTP proxy to ask through, which may carry credentials. The host's own settings count when omitted.
-    type: str
-  no_proxy:
-    description: Names and addresses that are reached without O(proxy_url).
-    type: list
-    elements: str
-    default: []
   detours:
     description: Whether Docker reaches registries in a way of its own, such as a proxy or a mirror. See M(mlops.stack.docker_check).
     type: bool
@@ -71,7 +64,6 @@ from ansible_collections.mlops.stack.plugins.module_utils.image_registry import 
     is_loopback,
     split_reference,
 )
-from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
 
 
 def docker_may_log_in(host):
@@ -120,15 +112,11 @@ def main():
             "user": {"type": "str"},
             "password": {"type": "str", "no_log": True},
             "ca_path": {"type": "path"},
-            "proxy_url": {"type": "str", "no_log": True},
-            "no_proxy": {"type": "list", "elements": "str", "default": []},
             "detours": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     params = module.params
-    module.no_log_values.update(hidden_values(params["proxy_url"]))
-    os.environ.update(proxy_environment(params["proxy_url"], params["no_proxy"]))
     host, path, version = split_reference(params["image"])
     registry = Registry(host, params["user"] or "", params["password"] or "", params["ca_path"])
     problem, warning = judge(params, host, *registry.ask(path, version))

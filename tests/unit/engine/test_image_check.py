@@ -50,7 +50,7 @@ def registry(monkeypatch, tmp_path):
 
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        # The registry is on this machine: no proxy is asked.
+        # Docker would not ask it.
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()

@@ -6,7 +6,13 @@ from __future__ import annotations
 
 import csv
 import glob
+import hashlib
 import os
+
+
+def digest(requirements: list[str], constraints: str) -> str:
+    """What tells one wish for packages from another. The roles work out the same."""
+    return hashlib.sha256("\n".join([*requirements, constraints]).encode()).hexdigest()
 
 
 def damaged_files(path: str) -> dict[str, str]:

@@ -107,7 +107,6 @@ installer:
 
 import configparser
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -119,7 +118,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils.accounts import needs_another_interpreter
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive_folder
 from ansible_collections.mlops.stack.plugins.module_utils.package_errors import reason
-from ansible_collections.mlops.stack.plugins.module_utils.package_files import damaged_files
+from ansible_collections.mlops.stack.plugins.module_utils.package_files import damaged_files, digest
 from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
 
 # Written when all is installed: the list of files that differ from what their packages say, as there should be none.
@@ -300,9 +299,9 @@ class Environment:
 
     def remember(self):
         """Write down what is installed, for who looks whether that is what is wanted."""
-        wanted = "\n".join([*self.module.params["requirements"], self.module.params["constraints"]])
+        params = self.module.params
         with open(os.path.join(self.path, REQUIREMENTS), "w", encoding="ascii") as stream:
-            stream.write(hashlib.sha256(wanted.encode()).hexdigest() + "\n")
+            stream.write(digest(params["requirements"], params["constraints"]) + "\n")
 
     @contextlib.contextmanager
     def held(self):

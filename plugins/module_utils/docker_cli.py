@@ -32,9 +32,19 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "no reason given"
 
 
+def has_detours(said: dict) -> bool:
+    """Whether the Engine that said this reaches registries in another way than its host: by proxies, mirrors, without TLS."""
+    settings = said.get("RegistryConfig") or {}
+    # Loopback is in there from the start.
+    plain = set(settings.get("InsecureRegistryCIDRs") or []) - {"127.0.0.0/8", "::1/128"}
+    plain |= {name for name, entry in (settings.get("IndexConfigs") or {}).items() if not entry.get("Secure", True)}
+    return bool(plain or settings.get("Mirrors") or said.get("HttpProxy") or said.get("HttpsProxy"))
+
+
 def engine() -> dict:
     """Whether there is an Engine to work with, and which one."""
     found = {"installed": False, "answers": False, "reason": "", "version": "", "compose": "", "desktop": False}
+    found["detours"] = False
     if not shutil.which("docker"):
         return found
     found["installed"] = True
@@ -52,6 +62,7 @@ def engine() -> dict:
         found.update(
             answers=True, version=said["ServerVersion"], desktop="Docker Desktop" in said.get("OperatingSystem", "")
         )
+        found["detours"] = has_detours(said)
     found["compose"] = (docker("compose", "version", "--short") or "").strip().removeprefix("v")
     return found
 

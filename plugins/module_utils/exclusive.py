@@ -43,3 +43,20 @@ def exclusive(folder: str, patience: float) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def exclusive_folder(folder: str, patience: float) -> Iterator[int]:
+    """Make FOLDER where it is missing, and hold it. One that was made here and in which nothing came to be does not stay."""
+    made, path = [], folder
+    while not os.path.lexists(path):
+        made.append(path)
+        path = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    try:
+        with exclusive(folder, patience) as handle:
+            yield handle
+    finally:
+        with contextlib.suppress(OSError):  # There is something in it.
+            for name in made:
+                os.rmdir(name)

@@ -139,7 +139,7 @@ class Status:
             return False
         if not os.path.exists(os.path.join(folder, ".complete")):
             self.findings.append(
-                f"{what} {folder} is unfinished, its installation was interrupted: make deploy finishes it."
+                f"{what} {folder} is unfinished, its installation was interrupted: make deploy builds it anew or says why not."
             )
         elif not os.access(python, os.X_OK):
             self.findings.append(f"{what} {folder} is broken, {python} can't be run: make deploy builds it anew.")

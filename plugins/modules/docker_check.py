@@ -59,6 +59,10 @@ desktop:
   description: Whether it is Docker Desktop, whose containers run in a virtual machine of its own.
   returned: success
   type: bool
+detours:
+  description: Whether the Engine reaches registries in another way than its host does, by a proxy, a mirror or without TLS.
+  returned: success
+  type: bool
 images:
   description: Whether each of O(images) is there.
   returned: success

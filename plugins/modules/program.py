@@ -59,7 +59,7 @@ options:
     default: amd64
 attributes:
   check_mode:
-    description: Says whether it would be fetched or built, and what is missing for that.
+    description: Says whether it would be fetched or built, and fails where that is known to be impossible. Asks the publisher for it.
     support: full
   diff_mode:
     description: Shows what the program comes from.
@@ -107,13 +107,15 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha256_of
-from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
+from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive_folder
 from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
 
 # Seconds: a slow machine builds for a quarter of an hour, and a slow line loads for as long.
 PATIENCE = 3600
+TRIAL_PATIENCE = 120
 # The first Go that fetches a newer one by itself where a program wants that.
 GO_MINIMUM = (1, 21)
+GO_HINT = "Check its version, and how this machine gets at Go modules (GOPROXY, https_proxy)."
 
 
 class ProgramError(Exception):
@@ -167,6 +169,14 @@ def wanted_sum(checksum, url):
     raise ProgramError(f"{checksum} has no SHA-256 of {name}: give the one that its publisher names.")
 
 
+def try_download(params):
+    """Ask for the program and its checksum, and leave both where they are."""
+    wanted_sum(params["checksum"], params["url"])
+    # Not HEAD, which some servers refuse: what was asked for ends with the connection.
+    with opened(params["url"]) as answer:
+        answer.read(1)
+
+
 def unpack(archive, member, target):
     try:
         with tarfile.open(archive) as packed:
@@ -210,6 +220,38 @@ def go_problem(go):
             f"{go} is Go {'.'.join(map(str, version))}, and 1.21 or newer is needed: install it from https://go.dev/dl."
         )
     return ""
+
+
+def try_build(params):
+    """Ask where modules come from whether they have the package: its module is it, or a folder above it."""
+    problem = go_problem(params["go"])
+    if problem:
+        raise ProgramError(problem)
+    path, _at, version = params["package"].partition("@")
+    parts, said = path.split("/"), ""
+    for count in range(len(parts), 0, -1):
+        asked = "/".join(parts[:count]) + "@" + (version or "latest")
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                done = subprocess.run(
+                    [params["go"], "list", "-m", asked],
+                    env={**os.environ, "GO111MODULE": "on", "GOWORK": "off", "GOFLAGS": "-mod=mod"},
+                    cwd=folder,
+                    capture_output=True,
+                    text=True,
+                    timeout=TRIAL_PATIENCE,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise ProgramError(
+                    f"Go found no answer for {asked} within {TRIAL_PATIENCE} seconds. {GO_HINT}"
+                ) from None
+        if not done.returncode:
+            return
+        # What is said of the package itself says more than what is said of the folders above it.
+        said = said or done.stderr
+    words = [line.strip() for line in said.splitlines() if line.strip()]
+    raise ProgramError(f"{params['package']} can't be had: {words[-1] if words else 'no reason given'}. {GO_HINT}")
 
 
 def build(params, folder):
@@ -281,12 +323,9 @@ def main():
     changed = not known
     try:
         if changed and module.check_mode:
-            problem = go_problem(params["go"]) if params["package"] else ""
-            if problem:
-                raise ProgramError(problem)
+            try_download(params) if params["url"] else try_build(params)
         elif changed:
-            os.makedirs(folder, exist_ok=True)
-            with exclusive(folder, PATIENCE):
+            with exclusive_folder(folder, PATIENCE):
                 # Another run may have done it meanwhile.
                 known = recorded(path) or obtain(params)
     except (BusyError, ProgramError) as error:

@@ -12,6 +12,8 @@ description:
   - M(ansible.builtin.pip) knows neither C(uv), nor a diff, nor an environment whose creation was interrupted.
   - An environment that was not finished, whose interpreter is gone, or in which a file of a package is missing or has
     another size than it was installed with, is built anew.
+  - What the index does not have is said before anything is changed. An installation that fails leaves no environment that was not there.
+  - C(.requirements) in the environment has the SHA-256 of the lines of O(requirements) and O(constraints) that are installed.
   - Of two runs at once, one waits for the other.
   - The package index and CA settings of the host's user are honoured, C(pip)'s included, which C(uv) does not read by itself.
 author:
@@ -67,7 +69,7 @@ options:
     type: path
 attributes:
   check_mode:
-    description: Says what would be installed without installing it.
+    description: Says what would be installed without installing it, and fails where it could not be had.
     support: full
   diff_mode:
     description: Shows the packages that are added and removed.
@@ -105,8 +107,6 @@ installer:
 
 import configparser
 import contextlib
-import csv
-import glob
 import os
 import re
 import shutil
@@ -116,11 +116,15 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils.accounts import needs_another_interpreter
-from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
+from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive_folder
+from ansible_collections.mlops.stack.plugins.module_utils.package_errors import reason
+from ansible_collections.mlops.stack.plugins.module_utils.package_files import damaged_files, digest
 from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
 
 # Written when all is installed: the list of files that differ from what their packages say, as there should be none.
 COMPLETE = ".complete"
+# Written beside it: the SHA-256 of the requirements and the constraints that are installed.
+REQUIREMENTS = ".requirements"
 # A slow index on a slow line; a hang must end all the same. Seconds.
 INSTALL_TIMEOUT = 1800
 
@@ -148,39 +152,10 @@ def pip_index_url():
     return None
 
 
-def damaged_files(path):
-    """File -> package, of the files that are missing or have another size than their package says.
-
-    A power failure leaves such files, too. 15,000 files take 0.07 s; reading them all would take seconds.
-    """
-    found = {}
-    for record in glob.glob(
-        os.path.join(glob.escape(path), "lib", "python3*", "site-packages", "*.dist-info", "RECORD")
-    ):
-        site_packages = os.path.dirname(os.path.dirname(record))
-        with open(record, encoding="utf-8", errors="replace", newline="") as stream:
-            for name, _hash, size in (row for row in csv.reader(stream) if len(row) == 3):
-                if name.endswith(".pyc"):
-                    continue  # Python makes them anew.
-                try:
-                    sound = not size or os.stat(os.path.join(site_packages, name)).st_size == int(size)
-                except (OSError, ValueError):
-                    sound = False
-                if not sound:
-                    package = os.path.basename(os.path.dirname(record)).partition("-")[0]
-                    found[os.path.relpath(os.path.join(site_packages, name), path)] = package
-    return found
-
-
-def last_lines(text, count=4):
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " / ".join(lines[-count:])
-
-
 class Environment:
-    def __init__(self, module):
+    def __init__(self, module, path=None):
         self.module = module
-        self.path = module.params["path"]
+        self.path = path or module.params["path"]
         self.python = os.path.join(self.path, "bin", "python")
         self.base_python = module.params["python"] or sys.executable
         self.env = self._environment()
@@ -221,7 +196,7 @@ class Environment:
         except subprocess.TimeoutExpired:
             raise VirtualenvError(f"Could not {what}: no answer within {INSTALL_TIMEOUT // 60} minutes.") from None
         if done.returncode:
-            raise VirtualenvError(f"Could not {what}: {last_lines(done.stderr or done.stdout)}")
+            raise VirtualenvError(f"Could not {what}: {reason(done.stdout + done.stderr)}")
         return done.stdout + done.stderr
 
     def is_sound(self):
@@ -249,14 +224,15 @@ class Environment:
         return next((path for path in beside if os.access(path, os.X_OK)), None) or shutil.which("uv")
 
     def create(self):
+        wanted = self.module.params["path"]
         if os.path.lexists(self.path):
             shutil.rmtree(self.path)
         self.uv = self.find_uv()
         if self.uv:
-            self.run([self.uv, "venv", "--quiet", "--python", self.base_python, self.path], f"create {self.path}")
+            self.run([self.uv, "venv", "--quiet", "--python", self.base_python, self.path], f"create {wanted}")
             return
         try:
-            self.run([self.base_python, "-m", "venv", self.path], f"create {self.path}")
+            self.run([self.base_python, "-m", "venv", self.path], f"create {wanted}")
         except VirtualenvError as error:
             if "ensurepip" in str(error):
                 raise VirtualenvError(
@@ -291,12 +267,19 @@ class Environment:
             command += ["--dry-run"] if dry_run else []
             output = self.run(
                 [*command, "--constraint", constraints, "--", *params["requirements"]],
-                f"install {', '.join(params['requirements'])} into {self.path}",
+                f"install {', '.join(params['requirements'])} into {params['path']}",
             )
         if self.uv:
             return re.findall(r"^ ([+~-] \S+)", output, flags=re.MULTILINE)
         installed = re.findall(r"^(?:Would install|Successfully installed) (.*)$", output, flags=re.MULTILINE)
         return [f"+ {name}" for line in installed for name in line.split()]
+
+    def try_elsewhere(self):
+        """Resolve the requirements in a folder that is removed again: what can't be had is known before anything changes."""
+        with tempfile.TemporaryDirectory(dir=self.module.tmpdir) as folder:
+            trial = Environment(self.module, os.path.join(folder, "venv"))
+            trial.create()
+            trial.install(dry_run=True)
 
     def finish(self):
         """Mark the environment as complete.
@@ -314,12 +297,16 @@ class Environment:
         with open(os.path.join(self.path, COMPLETE), "w", encoding="utf-8") as stream:
             stream.writelines(f"{name}\n" for name in sorted(known))
 
+    def remember(self):
+        """Write down what is installed, for who looks whether that is what is wanted."""
+        params = self.module.params
+        with open(os.path.join(self.path, REQUIREMENTS), "w", encoding="ascii") as stream:
+            stream.write(digest(params["requirements"], params["constraints"]) + "\n")
+
     @contextlib.contextmanager
     def held(self):
         """Nobody else works on environments in this folder meanwhile."""
-        folder = os.path.dirname(self.path)
-        os.makedirs(folder, exist_ok=True)
-        with exclusive(folder, INSTALL_TIMEOUT) as lock:
+        with exclusive_folder(os.path.dirname(self.path), INSTALL_TIMEOUT) as lock:
             self.locks = (lock,)
             yield
 
@@ -332,27 +319,35 @@ class Environment:
 def converge(environment, module):
     """Bring the environment to its requirements; return the lines of the diff."""
     sound = environment.is_sound()
+    if not sound and (module.check_mode or os.path.lexists(environment.path)):
+        # A service may run from a damaged one: it is not removed before it is known that another one can be had.
+        environment.try_elsewhere()
     if module.check_mode and not sound:
         return [f"+ {requirement}" for requirement in module.params["requirements"]]
     if sound:
         lines = environment.install(dry_run=True)
+        if not lines and not module.check_mode:
+            environment.remember()
         if module.check_mode or not lines:
             return lines
     # What runs now runs in this environment, or in that of another version, which is left alone.
     marker = module.params["marker"] if os.path.lexists(environment.path) else None
-    for path in (marker, os.path.join(environment.path, COMPLETE)):
+    for path in (marker, *(os.path.join(environment.path, name) for name in (COMPLETE, REQUIREMENTS))):
         if path and os.path.exists(path):
             os.unlink(path)
-    if not sound:
-        environment.create()
     try:
+        if not sound:
+            environment.create()
         lines = environment.install(dry_run=False)
-    except VirtualenvError:
+    except (OSError, VirtualenvError):
+        if not sound:
+            shutil.rmtree(environment.path, ignore_errors=True)
         # Where nothing could be fetched, nothing was touched: a service that runs from here keeps its environment.
-        if sound and environment.known.issuperset(damaged_files(environment.path)):
+        elif environment.known.issuperset(damaged_files(environment.path)):
             environment.mark(environment.known)
         raise
     environment.finish()
+    environment.remember()
     return lines
 
 

@@ -146,6 +146,18 @@ def test_bad_input_is_refused_before_anything_changes(deployment, kind):
     assert not deployment.secrets.exists()
 
 
+@pytest.mark.parametrize("words", [["--check"], []])
+def test_packages_that_cant_be_had_are_refused_before_anything_changes(deployment, words):
+    """And nothing is left that `make status` could take for a deployment."""
+    result = deployment.deploy(*words, mlflow_packages_extra=["pip==99.0"])
+    result.refused("Could not install mlflow[auth]==3.17.2, ")
+    result.refused("choose a version that the package index has")
+    assert not deployment.base.exists() and not deployment.data.exists() and not deployment.secrets.exists()
+    if not words:
+        status = deployment.play("playbooks/status.yml").ok()
+        assert "Nothing is deployed here: make deploy does it." in status.out and "finishes" not in status.out
+
+
 def test_a_port_that_something_else_holds(deployment):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -108,7 +108,8 @@ def test_killed_while_it_was_installed(half):
     state, found = findings(half)
     assert (state, found[0]) == (
         "not running",
-        "The environment base/mlflow/venvs/3.17.2 is unfinished, its installation was interrupted: make deploy finishes it.",
+        "The environment base/mlflow/venvs/3.17.2 is unfinished, its installation was interrupted: make deploy builds it anew or says"
+        " why not.",
     )
     assert half.make("teardown", "CONFIRM=yes", "DATA=yes").ok().changed > 0
     assert not half.base.exists() and not half.data.exists() and not half.secrets.parent.exists()

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def wheel(name: str, version: str, more: dict[str, str] | None = None) -> bytes:
-    """A real wheel: one module with its version in it, and MORE files."""
+def wheel(name: str, version: str, more: dict[str, str] | None = None, needs: str = "") -> bytes:
+    """A real wheel: one module with its version in it, and MORE files. It depends on NEEDS."""
     info, stream = f"{name}-{version}.dist-info", io.BytesIO()
+    depends = f"Requires-Dist: {needs}\n" if needs else ""
     files = {
         **(more or {}),
         f"{name}.py": f"version = {version!r}\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{depends}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     sizes = [f"{path},,{len(text)}\n" for path, text in files.items()]

@@ -220,9 +220,10 @@ def test_refused_before_anything_changes(laptop):
 def test_an_image_that_cant_be_had_stops_a_run_that_has_touched_nothing(laptop):
     before = container_ids()
     wanted = {"mlflow_image": "127.0.0.1:9/mlflow/mlflow:v3.17.2-full", "postgres_settings": {"work_mem": "5MB"}}
-    said = laptop.play("site", **wanted)
-    said.refused("The image 127.0.0.1:9/mlflow/mlflow:v3.17.2-full could not be pulled")
-    said.refused("let this host reach the registry")
+    for words in (["--check"], []):
+        said = laptop.play("site", *words, **wanted)
+        said.refused("The image 127.0.0.1:9/mlflow/mlflow:v3.17.2-full could not be pulled")
+        said.refused("let this host reach the registry")
     assert container_ids() == before
 
 

@@ -357,3 +357,11 @@ def test_what_stands_in_the_way_is_said_at_once(here, tmp_path, short):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign/photos").mkdir()
     here.refused("holds something else (photos)", minio_data_dir=str(tmp_path / "foreign"))
+    lost = {
+        "minio_method": "url",
+        "minio_version": "lost",
+        "minio_checksum": "0" * 64,
+        "minio_download_url": "http://127.0.0.1:9/x",
+    }
+    for words in (["--check"], []):
+        here.refused("Could not download http://127.0.0.1:9/x: ", *words, **lost)

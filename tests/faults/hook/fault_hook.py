@@ -39,6 +39,7 @@ EVENTS = {
     "os.rename": lambda a: ("rename", f"{a[0]} -> {a[1]}"),
     "os.remove": lambda a: ("remove", str(a[0])),
     "os.rmdir": lambda a: ("remove", str(a[0])),
+    "shutil.rmtree": lambda a: ("rmtree", str(a[0])),
     "os.link": lambda a: ("link", f"{a[0]} -> {a[1]}"),
     "os.mkdir": lambda a: ("mkdir", str(a[0])),
     "os.chmod": lambda a: ("chmod", str(a[0])),

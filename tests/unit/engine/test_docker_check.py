@@ -97,6 +97,24 @@ def test_docker_desktop(docker):
     assert look() == {**FOUND, "desktop": True, "version": "28.4.0"}
 
 
+@pytest.mark.parametrize(
+    ("settings", "has"),
+    [
+        ({}, False),
+        ({"RegistryConfig": None}, False),
+        ({"RegistryConfig": {"InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8"], "Mirrors": None}}, False),
+        ({"RegistryConfig": {"IndexConfigs": {"docker.io": {"Secure": True, "Mirrors": []}}}}, False),
+        ({"RegistryConfig": {"Mirrors": ["https://mirror.example.com/"]}}, True),
+        ({"RegistryConfig": {"InsecureRegistryCIDRs": ["127.0.0.0/8", "10.0.0.0/8"]}}, True),
+        ({"RegistryConfig": {"IndexConfigs": {"registry:5000": {"Secure": False}}}}, True),
+        ({"HttpsProxy": "http://proxy.example.com:3128"}, True),
+    ],
+)
+def test_ways_of_its_own_to_registries(docker, settings, has):
+    docker.info(**settings)
+    assert run_module("docker_check")["detours"] is has
+
+
 def test_images_and_the_network(docker):
     docker.says("image inspect --format {{.Id}} x:1", ID)
     docker.says("network inspect --format {{.Id}} mlops-stack", "1f2e\n")

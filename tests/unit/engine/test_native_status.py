@@ -84,7 +84,7 @@ def test_what_is_not_whole(svc):
     (svc.data / "mlflow.db").touch()
     python, venv = "svc/venvs/1/bin/python", svc.directory / "venvs/1"
     (venv / ".complete").unlink()
-    unfinished = "is unfinished, its installation was interrupted: make deploy finishes it."
+    unfinished = "is unfinished, its installation was interrupted: make deploy builds it anew or says why not."
     assert svc.look() == ("not running", [f"The environment svc/venvs/1 {unfinished}"])
     (venv / ".complete").touch()
     (venv / "bin").unlink()

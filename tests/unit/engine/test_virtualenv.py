@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 
 import pytest
@@ -201,6 +202,58 @@ def test_an_impossible_requirement(index, tmp_path):
         assert len(refused["msg"].splitlines()) == 1
         assert installed(path) == "1.0" and marker.exists()
     assert not make(path, "tiny==1.0", index_url=index.url())["changed"]
+
+
+@pytest.mark.parametrize("installer", ["auto", "pip"])
+def test_what_the_index_lacks_is_said_before_anything_is_there(index, tmp_path, installer):
+    """As on a mirror that has a package, and not what it depends on."""
+    index.files["app-3.18.0-py3-none-any.whl"] = wheel("app", "3.18.0", needs="tiny==9.9")
+    path, more = tmp_path / "base/venvs/3.18.0", {"index_url": index.url(), "installer": installer}
+    for check in (True, False):
+        refused = make(path, "app==3.18.0", check=check, **more)
+        sentence = refused["msg"].removeprefix(f"Could not install app==3.18.0 into {path}: ")
+        assert refused["failed"] and "tiny==9.9" in sentence and len(sentence) < 240, refused["msg"]
+        assert sentence.endswith(
+            ": choose a version that the package index has, or name another index in stack_package_index_url."
+        )
+        assert sorted(entry.name for entry in tmp_path.iterdir()) == ["home"], "not even an empty folder"
+
+
+def test_a_damaged_environment_stays_where_no_other_can_be_had(index, tmp_path):
+    path, marker = tmp_path / "v", tmp_path / ".started"
+    make(path, "tiny==1.0", index_url=index.url())
+    (path / ".complete").unlink()
+    marker.touch()
+    refused = make(path, "tiny==9.9", index_url=index.url(), marker=str(marker))
+    assert refused["failed"] and installed(path) == "1.0" and marker.exists()
+
+
+def test_an_installation_that_breaks_off_leaves_nothing(index, tmp_path, monkeypatch):
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    other = make(tmp_path / "venvs/1", "tiny==1.0", index_url=index.url())
+    index.breaks_off = True
+    for path in (tmp_path / "venvs/2", tmp_path / "new/venvs/2"):
+        assert make(path, "other", index_url=index.url())["failed"] and not path.exists()
+    assert (tmp_path / "venvs/1").exists() and other["changed"] and not (tmp_path / "new").exists()
+
+
+def test_what_is_installed_can_be_compared_from_outside(index, tmp_path):
+    """By preflight of the roles, which tries only what is not there yet."""
+
+    def digest(*lines):
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest() + "\n"
+
+    path, known = tmp_path / "v", tmp_path / "v/.requirements"
+    make(path, "tiny==1.0", constraints="other==1.0\n", index_url=index.url())
+    assert known.read_text() == digest("tiny==1.0", "other==1.0\n")
+    known.unlink()  # As of a deployment before there was such a file.
+    assert not make(path, "tiny==1.0", check=True, index_url=index.url())["changed"] and not known.exists()
+    assert not make(path, "tiny==1.0", index_url=index.url())["changed"]
+    assert known.read_text() == digest("tiny==1.0", "")
+    assert make(path, "tiny==1.0", "no-such-package", index_url=index.url())["failed"]
+    assert known.read_text() == digest("tiny==1.0", "")
+    make(path, "tiny==1.0", "other", index_url=index.url())
+    assert known.read_text() == digest("tiny==1.0", "other", "")
 
 
 def test_an_interpreter_that_is_none(index, tmp_path):

@@ -93,6 +93,24 @@ def test_what_is_refused(shelf, tmp_path, name, checksum, member, sentence):
     assert os.listdir(tmp_path) == []  # Not even a half.
 
 
+@pytest.mark.parametrize(
+    ("name", "checksum", "sentence"),
+    [
+        ("tool", "abc", "The checksum 'abc' is neither a SHA-256"),
+        ("tool", "{url}/none.txt", "Could not download {url}/none.txt"),
+        ("none", SUM, "Could not download {url}/none"),
+        ("LICENSE", "{url}/sums.txt", "sums.txt has no SHA-256 of LICENSE"),
+    ],
+)
+def test_what_cant_be_had_is_said_in_check_mode(shelf, tmp_path, name, checksum, sentence):
+    _folder, url = shelf
+    asked = {"url": f"{url}/{name}", "checksum": checksum.format(url=url)}
+    for check in (True, False):
+        result = run_module("program", check=check, path=str(tmp_path / "a/b/tool"), **asked)
+        assert result["failed"] and sentence.format(url=url) in result["msg"], result["msg"]
+        assert os.listdir(tmp_path) == []  # Not even the folders.
+
+
 def test_without_a_go_that_can_build(tmp_path):
     asked = {"path": str(tmp_path / "x"), "package": "example.com/x@v1"}
     none = run_module("program", check=True, go=str(tmp_path / "go"), **asked)
@@ -103,3 +121,23 @@ def test_without_a_go_that_can_build(tmp_path):
     for check in (True, False):
         refused = run_module("program", check=check, go=str(old), **asked)
         assert refused["failed"] and "is Go 1.19, and 1.21 or newer is needed" in refused["msg"]
+
+
+@pytest.mark.parametrize(
+    ("package", "found"), [("example.com/x@v1", True), ("example.com/x/cmd/y@v1", True), ("example.com/z@v1", False)]
+)
+def test_a_package_is_asked_for_before_it_is_built(tmp_path, package, found):
+    """By its module, which may be a folder above it. A double of Go knows one."""
+    go = tmp_path / "go"
+    go.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in version) echo go version go1.25.1 linux/amd64;; "list -m example.com/x@v1") echo example.com/x v1.0.0;;\n'
+        '*) echo "go: $3: reading https://proxy.golang.org: 404 Not Found" >&2; exit 1;; esac\n'
+    )
+    go.chmod(0o755)
+    result = run_module("program", check=True, go=str(go), path=str(tmp_path / "p"), package=package)
+    assert result["failed"] is not found
+    assert found or result["msg"].startswith(
+        "example.com/z@v1 can't be had: go: example.com/z@v1: reading https://proxy.golang.org: 404 Not Found. Check its version"
+    )
+    assert sorted(os.listdir(tmp_path)) == ["go"]

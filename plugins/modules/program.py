@@ -97,8 +97,10 @@ sha256:
 """
 
 import contextlib
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -108,10 +110,16 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha256_of
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import tool_environment
 from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
 
 # Seconds: a slow machine builds for a quarter of an hour, and a slow line loads for as long.
 PATIENCE = 3600
+# How Go reaches the modules, and where it caches them: what counts of its settings, those of `go env -w` too.
+GO_REACHES_BY = (
+    *("GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS"),
+    *("GOMODCACHE", "GOCACHE", "GOTMPDIR", "GOTOOLCHAIN"),
+)
 # The first Go that fetches a newer one by itself where a program wants that.
 GO_MINIMUM = (1, 21)
 
@@ -201,7 +209,9 @@ def download(params, folder):
 def go_problem(go):
     """Why the package can't be built; nothing if it can."""
     try:
-        said = subprocess.run([go, "version"], capture_output=True, text=True, timeout=60, check=True).stdout
+        said = subprocess.run(
+            [go, "version"], capture_output=True, text=True, timeout=60, check=True, env=tool_environment()
+        ).stdout
         version = tuple(int(part) for part in re.search(r"go(\d+)\.(\d+)", said).groups())
     except (OSError, subprocess.SubprocessError, AttributeError):
         return f"There is no Go ({go}) on this machine, which builds the program: install it from https://go.dev/dl."
@@ -212,14 +222,24 @@ def go_problem(go):
     return ""
 
 
+def go_settings(go):
+    """The environment for Go: GOBIN, -mod=vendor in GOFLAGS and the like would make it build something else, or nowhere."""
+    env = tool_environment()
+    asked = subprocess.run([go, "env", "-json"], capture_output=True, text=True, timeout=60, check=True, env=env)
+    known = json.loads(asked.stdout)
+    env.update({name: known[name] for name in GO_REACHES_BY if known.get(name)})
+    # How it compiles is the machine's affair.
+    flags = [flag for flag in shlex.split(os.environ.get("GOFLAGS", "")) if re.match("--?(gcflags|p)=", flag)]
+    env.update(GOENV="off", GOFLAGS=" ".join(map(shlex.quote, flags)))
+    return env
+
+
 def build(params, folder):
     problem = go_problem(params["go"])
     if problem:
         raise ProgramError(problem)
-    cache = subprocess.run([params["go"], "env", "GOMODCACHE"], capture_output=True, text=True, timeout=60, check=True)
-    # Go refuses GOBIN for another system than its own. Its cache of modules is the user's, the rest goes with the folder.
-    env = {name: value for name, value in os.environ.items() if name != "GOBIN"}
-    env.update(GOPATH=folder, GOMODCACHE=cache.stdout.strip(), CGO_ENABLED="0", GO111MODULE="on")
+    # The cache of modules is the user's, the rest goes with the folder.
+    env = {**go_settings(params["go"]), "GOPATH": folder, "CGO_ENABLED": "0", "GO111MODULE": "on", "GOWORK": "off"}
     env.update(GOOS=params["system"], GOARCH=params["architecture"])
     try:
         done = subprocess.run(

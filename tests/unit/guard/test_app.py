@@ -105,7 +105,11 @@ def test_the_door_lets_the_admin_in_alone(tmp_path):
     assert json.loads(server.ask(DOOR, "admin", method="POST")[1]) == {"open": True, "changed": False}
     # The other worker, and a start of the same version, find it open; those of another version or database do not.
     assert other.ask(EXPERIMENTS, "bob")[0] == 200
-    for version, database, is_open in (("3.17.2", "auth", True), ("3.18.0", "auth", False), ("3.17.2", "another", False)):
+    for version, database, is_open in (
+        ("3.17.2", "auth", True),
+        ("3.18.0", "auth", False),
+        ("3.17.2", "another", False),
+    ):
         assert Door(str(tmp_path), version, f"sqlite:///{database}.db", "admin").is_open() is is_open
     assert server.ask(DOOR, "bob", method="POST")[0] == 403 and server.ask(DOOR, method="DELETE")[0] == 405
 

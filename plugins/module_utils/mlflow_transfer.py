@@ -159,6 +159,5 @@ def s3_client(endpoint, access_key, secret_key, use_proxy=True):
         raise DatabaseError("MLflow's environment has no boto3: add it to mlflow_packages_extra.")
     keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key} if access_key else {}
     if endpoint and (not use_proxy or is_loopback(urlsplit(endpoint).hostname)):
-        # A proxy would get the requests with their signatures. An empty setting would mean: as the environment says.
-        keys["config"] = botocore.config.Config(proxies={"http": None, "https": None})
+        keys["config"] = botocore.config.Config(proxies={"http": None, "https": None})  # whatever the environment says
     return boto3.client("s3", endpoint_url=endpoint or None, **keys)

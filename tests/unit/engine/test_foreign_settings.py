@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import types
 
 import pytest
-from ansible_collections.mlops.stack.plugins.module_utils import foreign_settings
+from ansible_collections.mlops.stack.plugins.module_utils import foreign_settings, mlflow_transfer
 from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import (
     is_foreign,
     is_loopback,
@@ -256,3 +257,22 @@ def test_settings_of_go(monkeypatch, tmp_path):
 
 def test_nothing_foreign_is_asked_for_twice():
     assert not [name for name in foreign_settings.PIP_REACHES_BY if is_foreign(f"PIP_{name.replace('-', '_').upper()}")]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "use_proxy", "direct"),
+    [
+        ("http://127.0.0.1:9000", True, True),
+        ("http://minio.example.com:9000", False, True),
+        ("http://minio.example.com:9000", True, False),
+        (None, False, False),  # Amazon's, which is nobody's neighbour.
+    ],
+)
+def test_the_store_of_the_stack_is_never_asked_through_a_proxy(monkeypatch, endpoint, use_proxy, direct):
+    """A double of boto3: what its client is given."""
+    fake = types.SimpleNamespace(client=lambda _kind, **given: given)
+    config = types.SimpleNamespace(config=types.SimpleNamespace(Config=lambda **given: given))
+    monkeypatch.setattr(mlflow_transfer, "boto3", fake)
+    monkeypatch.setattr(mlflow_transfer, "botocore", config, raising=False)
+    given = mlflow_transfer.s3_client(endpoint, "key", "secret", use_proxy)
+    assert given.get("config") == ({"proxies": {"http": None, "https": None}} if direct else None)

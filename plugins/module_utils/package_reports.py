@@ -82,3 +82,8 @@ def damaged_files(path: str) -> dict[str, str]:
                     package = os.path.basename(os.path.dirname(record)).partition("-")[0]
                     found[os.path.relpath(os.path.join(site_packages, name), path)] = package
     return found
+
+
+def last_lines(text: str, count: int = 4) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-count:])

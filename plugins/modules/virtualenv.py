@@ -127,6 +127,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.package_reports import
     changes_of_pip,
     changes_of_uv,
     damaged_files,
+    last_lines,
 )
 from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
 
@@ -140,11 +141,6 @@ class VirtualenvError(Exception):
     """One sentence for the user."""
 
     is_usage = False  # The program does not know an option.
-
-
-def last_lines(text, count=4):
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " / ".join(lines[-count:])
 
 
 class Environment:
@@ -164,8 +160,7 @@ class Environment:
         env, pip = tool_environment(), pip_settings()
         env.update(pip_environment(pip))
         # The user's own settings may carry passwords as well: keep them out of every message.
-        words = [word for value in pip.values() for word in value.split() if "@" in word]
-        self.module.no_log_values.update(words)
+        self.module.no_log_values.update(word for value in pip.values() for word in value.split() if "@" in word)
         env.update(UV_PYTHON_DOWNLOADS="never", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1", NO_COLOR="1")
         index = params["index_url"] or env.get("UV_DEFAULT_INDEX") or env.get("UV_INDEX_URL") or pip.get("index-url")
         if index:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from ansible_collections.mlops.stack.plugins.module_utils import foreign_settings, mlflow_transfer
@@ -27,7 +28,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.package_reports import
 )
 from ansible_collections.mlops.stack.plugins.module_utils.pgpass import password_file
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import run
-from ansible_collections.mlops.stack.plugins.modules import program
+from ansible_collections.mlops.stack.plugins.modules import program, virtualenv
 
 from support.modules import run_module
 from support.package_index import package_index
@@ -276,3 +277,17 @@ def test_the_store_of_the_stack_is_never_asked_through_a_proxy(monkeypatch, endp
     monkeypatch.setattr(mlflow_transfer, "botocore", config, raising=False)
     given = mlflow_transfer.s3_client(endpoint, "key", "secret", use_proxy)
     assert given.get("config") == ({"proxies": {"http": None, "https": None}} if direct else None)
+
+
+def test_an_older_uv_that_writes_no_reports(home, monkeypatch):
+    real = Path(sys.executable).with_name("uv")
+    older = home / "uv"
+    refusal = "echo \"error: unexpected argument '--output-format' found\" >&2; exit 2"
+    look = f'for word; do [ "$word" != --output-format ] || {{ {refusal}; }}; done'
+    older.write_text(f'#!/bin/sh\n{look}\nexec {real} "$@"\n')
+    older.chmod(0o755)
+    monkeypatch.setattr(virtualenv.Environment, "find_uv", lambda _self: str(older))
+    with package_index() as index:
+        given = {"path": str(home / "v"), "requirements": ["tiny"], "index_url": index.url()}
+        made, again = run_module("virtualenv", **given), run_module("virtualenv", **given)
+    assert made["changed"] and made["diff"]["after"] == "tiny==2.0\n" and not again["changed"] and not again["failed"]

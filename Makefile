@@ -3,6 +3,10 @@
 PYTHON ?= python3
 INVENTORY ?= local
 
+# Settings of pip that would bring packages elsewhere than into the environments here, and of Python that would run others.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_QUIET PIP_DRY_RUN PIP_NO_DEPS PIP_REQUIRE_HASHES PYTHONPATH PYTHONHOME
+
 # INVENTORY=single_vm   another inventory, a folder below inventories/ or a path
 # CHECK=yes             show what would change, change nothing
 # SERVICE=mlflow        status, logs, start, stop, restart, destroy: this service alone, or several with commas between them

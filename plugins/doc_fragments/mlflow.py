@@ -41,6 +41,13 @@ options:
         for each request, because it checks a password hash each time.
     type: float
     default: 30
+  use_proxy:
+    description:
+      - Whether an HTTP proxy that the environment names (E(http_proxy), E(https_proxy)) may carry the requests, and with
+        them the login. Set it to V(false) for a server of your own network.
+      - A server on loopback is never reached through a proxy. A C(.netrc) file is never read.
+    type: bool
+    default: true
   workspace:
     description:
       - Workspace that experiments, models, roles and permissions belong to, on a server that runs with

@@ -12,6 +12,8 @@ import stat
 import subprocess
 from collections.abc import Iterator
 
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import tool_environment
+
 # What root needs to run a program as somebody else, to end it, and to see to its files, with the numbers that Linux gives them.
 CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7}
 # What an environment that is made with this interpreter runs, and a file of its library.
@@ -58,7 +60,9 @@ def closed_to_others(path: str, bits: int = 0) -> str:
 def closed_interpreter(python: str) -> str:
     """What stops others from running environments that are made with PYTHON; '' where nothing does."""
     try:
-        done = subprocess.run([python, "-c", INTERPRETER], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            [python, "-c", INTERPRETER], capture_output=True, text=True, timeout=60, check=True, env=tool_environment()
+        )
         program, library = done.stdout.splitlines()
     except (OSError, ValueError, subprocess.SubprocessError):
         return ""  # That it does not run is said elsewhere.

@@ -7,6 +7,7 @@ of that sentence: up to MLflow 3.17.2 the message of users/create holds the SQL 
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
 from dataclasses import dataclass
@@ -117,6 +118,7 @@ class Client:
     :arg ca_path: file with the certificates of the authorities to trust; None means those of the system.
     :arg timeout: seconds to wait for a connection, and for each answer.
     :arg workspace: the workspace that every request is about; None leaves it to the server (`default`).
+    :arg use_proxy: whether a proxy of the environment may carry the requests.
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class Client:
         validate_certs: bool = True,
         timeout: float = 30,
         workspace: str | None = None,
+        use_proxy: bool = True,
     ) -> None:
         self.url = url.rstrip("/")
         # What /api/… is appended to. Another address than `url` where connect() finds it so.
@@ -136,8 +139,9 @@ class Client:
         self.password = password
         self.workspace = workspace
         self._timeout = timeout
+        self._use_proxy = use_proxy
         # Given with each request: as an attribute of the session it would lose against $REQUESTS_CA_BUNDLE.
-        self._verify = (ca_path or True) if validate_certs else False
+        self._verify = (ca_path or _authorities_of_environment() or True) if validate_certs else False
         # requests does not promise that threads may share a session: each has its own, with its own connection.
         self._threads = threading.local()
 
@@ -145,6 +149,7 @@ class Client:
     def _session(self) -> requests.Session:
         if not hasattr(self._threads, "session"):
             self._threads.session = _new_session()
+            self._threads.session.trust_env = self._use_proxy
         return self._threads.session
 
     def send(
@@ -214,6 +219,11 @@ class Client:
             token = data.get("next_page_token")
             if not token:
                 return found
+
+
+def _authorities_of_environment() -> str | None:
+    """What requests itself looks up, but only where it may use a proxy as well."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 
 def _new_session() -> requests.Session:

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import time
 
-from ansible_collections.mlops.stack.plugins.module_utils import processes
+from ansible_collections.mlops.stack.plugins.module_utils import mounts, processes
 from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha256_of
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import tool_environment
 from ansible_collections.mlops.stack.plugins.module_utils.service_status import full_disk
 
 # Seconds. A machine that keeps time is never off by this much, and a slow connection does not take so long.
@@ -23,6 +25,9 @@ def writable_problem(path):
         existing = os.path.dirname(existing)
     if not os.path.isdir(existing):
         return f"{existing} is not a folder, so {path} can't be used: move it aside or choose another path."
+    read_only = mounts.read_only_problem(path)
+    if read_only:
+        return read_only
     if not os.access(existing, os.W_OK | os.X_OK):
         return f"{existing} is not writable for this user, so {path} can't be used: mend its permissions or choose another path."
     return None
@@ -72,7 +77,9 @@ def sum_of(path):
 def python_problem(path, minimum):
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
-        done = subprocess.run([path, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            [path, "-c", code], capture_output=True, text=True, timeout=60, check=True, env=tool_environment()
+        )
         version = [int(part) for part in done.stdout.strip().split(".")]
     except (OSError, ValueError, subprocess.SubprocessError):
         return (
@@ -81,6 +88,15 @@ def python_problem(path, minimum):
     if version < [int(part) for part in minimum.split(".")]:
         return f"{path} is Python {done.stdout.strip()}, and {minimum} or newer is needed: set stack_python to a newer one."
     return None
+
+
+def variable_problem(name):
+    if not os.environ.get(name):
+        return None
+    return (
+        f"{name} is set for {pwd.getpwuid(os.geteuid()).pw_name} on this host, and would lead PostgreSQL's clients elsewhere: "
+        "remove it (/etc/environment, ~/.profile, ~/.ssh/environment)."
+    )
 
 
 def clock_problem(now):
@@ -99,7 +115,14 @@ def disk_problem(entry):
     while not os.path.exists(existing):
         existing = os.path.dirname(existing)
     free = shutil.disk_usage(existing).free // 1_000_000
-    if os.path.exists(entry["unless"]):
+    inodes = mounts.free_inodes(existing)
+    is_there = os.path.exists(entry["unless"])
+    if inodes is not None and inodes < (1 if is_there else entry["files"]):
+        return (
+            f"The disk of {entry['path']} has room for {inodes} more files (inodes), and {entry['files']} are needed: "
+            f"remove files, or set {entry['variable']} to a folder on another disk."
+        )
+    if is_there:
         return full_disk(existing, entry["free_percent"])
     if free >= entry["megabytes"]:
         return None

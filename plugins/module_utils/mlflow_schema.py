@@ -104,6 +104,7 @@ def _run_mlflow(words, folder, lock):
                 timeout=UPGRADE_TIMEOUT,
                 check=False,
                 cwd=folder,
+                # With the login that password_file() has put there.
                 env={**os.environ, "TMPDIR": temporary, "MLFLOW_DISABLE_TELEMETRY": "true"},
                 pass_fds=[lock] if lock else [],  # One that outlives this module is waited for by the next run.
             )

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from urllib.parse import urlsplit
 
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import is_loopback
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_postgres import PostgresDatabase
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     TRACKING,
@@ -24,6 +26,7 @@ except ImportError:
 
 try:
     import boto3
+    import botocore.config
     import botocore.exceptions
 except ImportError:
     boto3 = None
@@ -151,8 +154,10 @@ def upload(folder, destination, client):
             ) from None
 
 
-def s3_client(endpoint, access_key, secret_key):
+def s3_client(endpoint, access_key, secret_key, use_proxy=True):
     if boto3 is None:
         raise DatabaseError("MLflow's environment has no boto3: add it to mlflow_packages_extra.")
     keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key} if access_key else {}
+    if endpoint and (not use_proxy or is_loopback(urlsplit(endpoint).hostname)):
+        keys["config"] = botocore.config.Config(proxies={"http": None, "https": None})  # whatever the environment says
     return boto3.client("s3", endpoint_url=endpoint or None, **keys)

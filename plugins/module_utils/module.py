@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 from ansible.module_utils.common.warnings import get_deprecations, get_warnings
@@ -15,6 +16,7 @@ from .api_empty import EmptyApi
 from .capabilities import NAMED_TYPES
 from .client import REQUESTS_IMPORT_ERROR, Client, MlflowError, PartialFailureError, url_problem
 from .declaration import User
+from .foreign_settings import is_loopback
 from .hiding import occurring, strings
 from .texts import clean
 
@@ -25,6 +27,7 @@ CONNECTION_SPEC = {
     "ca_path": {"type": "path", "fallback": (env_fallback, ["MLFLOW_TRACKING_SERVER_CERT_PATH"])},
     "validate_certs": {"type": "bool", "default": True},
     "timeout": {"type": "float", "default": 30},
+    "use_proxy": {"type": "bool", "default": True},
     "workspace": {"type": "str", "fallback": (env_fallback, ["MLFLOW_WORKSPACE"])},
     "assume_empty": {"type": "str"},
 }
@@ -137,7 +140,13 @@ class MlflowModule(AnsibleModule):
         if REQUESTS_IMPORT_ERROR:
             super().fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
         client = Client(
-            p["url"], p["login_user"], None, p["ca_path"], p["validate_certs"], p["timeout"], p["workspace"]
+            p["url"],
+            p["login_user"],
+            ca_path=p["ca_path"],
+            validate_certs=p["validate_certs"],
+            timeout=p["timeout"],
+            workspace=p["workspace"],
+            use_proxy=p["use_proxy"] and not is_loopback(urlsplit(p["url"]).hostname),
         )
         return open_api(client, self._passwords())
 

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, The mlops.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files of Python packages, as their own records list them."""
+"""What is really in an environment, by the records of its packages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import csv
 import glob
 import hashlib
 import os
+import re
 
 
 def digest(requirements: list[str], constraints: str) -> str:
@@ -37,3 +38,19 @@ def damaged_files(path: str) -> dict[str, str]:
                     package = os.path.basename(os.path.dirname(record)).partition("-")[0]
                     found[os.path.relpath(os.path.join(site_packages, name), path)] = package
     return found
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def absent_packages(path: str, requirements: list[str]) -> list[str]:
+    """The packages of REQUIREMENTS that are not in the environment at PATH. Those with a condition, and mere files, are left out."""
+    folders = glob.glob(os.path.join(glob.escape(path), "lib", "python3*", "site-packages", "*.dist-info"))
+    there = {_normalized(os.path.basename(folder).partition("-")[0]) for folder in folders}
+    named = (
+        re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^]]*\])?\s*(?=[=<>!~@]|$)", each)
+        for each in requirements
+        if ";" not in each
+    )
+    return [found[1] for found in named if found and _normalized(found[1]) not in there]

@@ -9,23 +9,27 @@ import os
 import tempfile
 from collections.abc import Iterator
 
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import without_postgres_settings
+
 
 @contextlib.contextmanager
 def password_file(lines: str | None, folder: str) -> Iterator[None]:
-    """While this holds, this process and its children find LINES, those of a .pgpass, by C(PGPASSFILE)."""
+    """While this holds, this process and its children find LINES, those of a .pgpass, by C(PGPASSFILE).
+
+    No other variable of libpq counts meanwhile: a PGPASSWORD, say, would win over the file.
+    """
     if not lines:
         yield
         return
-    before = os.environ.get("PGPASSFILE")
     handle, path = tempfile.mkstemp(dir=folder, prefix="pgpass-")  # of mode 0600, without which libpq ignores it
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(lines)
-        os.environ["PGPASSFILE"] = path
-        yield
+        with without_postgres_settings():
+            os.environ["PGPASSFILE"] = path
+            try:
+                yield
+            finally:
+                del os.environ["PGPASSFILE"]
     finally:
         os.unlink(path)
-        if before is None:
-            os.environ.pop("PGPASSFILE", None)
-        else:
-            os.environ["PGPASSFILE"] = before

@@ -16,6 +16,7 @@ import time
 from urllib.parse import urlsplit
 
 from ansible_collections.mlops.stack.plugins.module_utils import processes
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import tool_environment
 
 # Where the units of services are written.
 UNITS = "/etc/systemd/system"
@@ -34,7 +35,13 @@ def run(command: list[str], check: bool = True, env: dict | None = None) -> subp
     try:
         # A log may hold anything: what is no UTF-8 is replaced.
         done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", timeout=180, check=False, env=env
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=180,
+            check=False,
+            env=tool_environment() if env is None else env,
         )
     except FileNotFoundError:
         raise ServiceError(f"{command[0]} is missing on this host.") from None

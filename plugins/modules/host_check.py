@@ -63,6 +63,18 @@ options:
     type: list
     elements: path
     default: []
+  executable:
+    description: Folders, existing or not, from which programs are to run. Their mount must not be C(noexec).
+    type: list
+    elements: path
+    default: []
+  unset:
+    description:
+      - Variables that must not be set in the environment of the account that connects, because what is used there follows them and can't
+        be told not to.
+    type: list
+    elements: str
+    default: []
   unused:
     description: Folders in which nothing may be, unless the service has made it.
     type: list
@@ -180,6 +192,10 @@ options:
         description: Where this exists, what needs the space is there already, and only a full disk is a problem.
         type: path
         required: true
+      files:
+        description: How many files are going to lie there. A disk that has no room for so many inodes is a problem.
+        type: int
+        default: 100
       free_percent:
         description: How much of the disk the service leaves free, in percent. With less, the disk is full.
         type: int
@@ -271,6 +287,8 @@ def main():
             },
             "writable": {"type": "list", "elements": "path", "default": []},
             "mounted": {"type": "list", "elements": "path", "default": []},
+            "executable": {"type": "list", "elements": "path", "default": []},
+            "unset": {"type": "list", "elements": "str", "default": []},
             "unused": {
                 "type": "list",
                 "elements": "dict",
@@ -324,6 +342,7 @@ def main():
                     "path": {"type": "path", "required": True},
                     "megabytes": number,
                     "unless": {"type": "path", "required": True},
+                    "files": {"type": "int", "default": 100},
                     "free_percent": {"type": "int", "default": 0},
                     "variable": text,
                 },
@@ -335,6 +354,8 @@ def main():
     params = module.params
     problems = [host_problems.writable_problem(path) for path in params["writable"]]
     problems += [mounts.mount_problem(path) for path in params["mounted"]]
+    problems += [mounts.noexec_problem(path) for path in params["executable"]]
+    problems += [host_problems.variable_problem(name) for name in params["unset"]]
     problems += [host_problems.unused_problem(entry) for entry in params["unused"]]
     problems += [host_problems.port_problem(entry) for entry in params["ports"]]
     problems += [host_problems.python_problem(params["python"], params["python_minimum"])] if params["python"] else []

@@ -48,6 +48,12 @@ options:
   s3_secret_key:
     description: The secret key.
     type: str
+  s3_use_proxy:
+    description:
+      - Whether an HTTP proxy that the environment names may carry the requests to O(s3_endpoint_url). One on loopback is always reached
+        directly.
+    type: bool
+    default: true
   moved_dir:
     description: Where the originals are kept.
     type: path
@@ -134,6 +140,7 @@ def main():
             "s3_endpoint_url": {"type": "str"},
             "s3_access_key": {"type": "str", "no_log": False},
             "s3_secret_key": {"type": "str", "no_log": True},
+            "s3_use_proxy": {"type": "bool", "default": True},
             "moved_dir": {"type": "path", "required": True},
         },
         required_by={"tracking_from": "tracking", "auth_from": "auth", "artifacts_from": "artifacts"},
@@ -160,7 +167,9 @@ def main():
                 lock = stack.enter_context(exclusive(os.path.dirname(params["moved_dir"]), UPGRADE_TIMEOUT))
                 stack.enter_context(password_file(params["pgpass"], module.tmpdir))
                 if folder:
-                    keys = (params[name] for name in ("s3_endpoint_url", "s3_access_key", "s3_secret_key"))
+                    keys = (
+                        params[name] for name in ("s3_endpoint_url", "s3_access_key", "s3_secret_key", "s3_use_proxy")
+                    )
                     upload(folder, params["artifacts"], s3_client(*keys))
                 for transfer in transfers:
                     transfer.run(spec.submodule_search_locations[0], lock)

@@ -20,6 +20,12 @@ options:
     description: The tracking server.
     type: str
     required: true
+  use_proxy:
+    description:
+      - Whether an HTTP proxy that the environment names may carry the requests, and with them the logins.
+      - A server on loopback is never reached through a proxy.
+    type: bool
+    default: true
   experiment:
     description: Name of an experiment to which O(writer) may log, and O(reader) may not.
     type: str
@@ -112,18 +118,31 @@ proven:
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import traceback
 import uuid
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import (
+    is_foreign,
+    is_loopback,
+    reach_directly,
+)
 from ansible_collections.mlops.stack.plugins.module_utils.texts import clean
 from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
-# MLflow reads this while it is imported, and otherwise leaves a file in the user's configuration folder.
-os.environ.update(MLFLOW_DISABLE_TELEMETRY="true")
+# Settings of another client (MLFLOW_TRACKING_TOKEN, MLFLOW_WORKSPACE, …) are not those of the users here; whose certificates are trusted
+# still is. MLflow reads some of them while it is imported.
+OTHERS = "MLFLOW_(?!TRACKING_(SERVER_CERT|CLIENT_CERT|INSECURE)_)"
+for _name in [name for name in os.environ if is_foreign(name) or re.match(OTHERS, name)]:
+    del os.environ[_name]
+# Without the first, it leaves a file in the user's configuration folder. Without the second, requests takes a login from ~/.netrc
+# rather than the one that MLflow was given.
+os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", NETRC=os.devnull)
 
 try:
     import mlflow
@@ -292,6 +311,7 @@ def main():
     module = UnloggedModule(
         argument_spec={
             "url": {"type": "str", "required": True},
+            "use_proxy": {"type": "bool", "default": True},
             "experiment": {"type": "str", "required": True},
             "registered_model": {"type": "str"},
             "writer": {"type": "dict", "required": True, "options": user},
@@ -317,6 +337,9 @@ def main():
         MLFLOW_HTTP_REQUEST_TIMEOUT="30",
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
     )
+    host = urlsplit(module.params["url"]).hostname or ""
+    if is_loopback(host) or not module.params["use_proxy"]:
+        reach_directly(host)
     proven = []
     try:
         verify(module, proven)

@@ -97,8 +97,10 @@ sha256:
 """
 
 import contextlib
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -108,11 +110,17 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha256_of
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive_folder
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import tool_environment
 from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
 
 # Seconds: a slow machine builds for a quarter of an hour, and a slow line loads for as long.
 PATIENCE = 3600
 TRIAL_PATIENCE = 120
+# How Go reaches the modules, and where it caches them: what counts of its settings, those of `go env -w` too.
+GO_REACHES_BY = (
+    *("GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS"),
+    *("GOMODCACHE", "GOCACHE", "GOTMPDIR", "GOTOOLCHAIN"),
+)
 # The first Go that fetches a newer one by itself where a program wants that.
 GO_MINIMUM = (1, 21)
 GO_HINT = "Check its version, and how this machine gets at Go modules (GOPROXY, https_proxy)."
@@ -211,7 +219,9 @@ def download(params, folder):
 def go_problem(go):
     """Why the package can't be built; nothing if it can."""
     try:
-        said = subprocess.run([go, "version"], capture_output=True, text=True, timeout=60, check=True).stdout
+        said = subprocess.run(
+            [go, "version"], capture_output=True, text=True, timeout=60, check=True, env=tool_environment()
+        ).stdout
         version = tuple(int(part) for part in re.search(r"go(\d+)\.(\d+)", said).groups())
     except (OSError, subprocess.SubprocessError, AttributeError):
         return f"There is no Go ({go}) on this machine, which builds the program: install it from https://go.dev/dl."
@@ -222,11 +232,33 @@ def go_problem(go):
     return ""
 
 
-def try_build(params):
-    """Ask where modules come from whether they have the package: its module is it, or a folder above it."""
-    problem = go_problem(params["go"])
+def go_settings(go):
+    """The environment for Go: GOBIN, -mod=vendor in GOFLAGS and the like would make it build something else, or nowhere."""
+    problem = go_problem(go)
     if problem:
         raise ProgramError(problem)
+    env = tool_environment()
+    asked = subprocess.run([go, "env", "-json"], capture_output=True, text=True, timeout=60, check=False, env=env)
+    if asked.returncode:
+        raise ProgramError(
+            f"{go} can't read its own settings: {last_line(asked.stderr)}. Look into the file that `go env GOENV` names."
+        )
+    known = json.loads(asked.stdout)
+    env.update({name: known[name] for name in GO_REACHES_BY if known.get(name)})
+    # How it compiles is the machine's affair.
+    flags = [flag for flag in shlex.split(os.environ.get("GOFLAGS", "")) if re.match("--?(gcflags|p)=", flag)]
+    env.update(GOENV="off", GOFLAGS=" ".join(map(shlex.quote, flags)), GO111MODULE="on", GOWORK="off")
+    return env
+
+
+def last_line(said):
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else "no reason given"
+
+
+def try_build(params):
+    """Ask where modules come from whether they have the package: its module is it, or a folder above it."""
+    env = go_settings(params["go"])
     path, _at, version = params["package"].partition("@")
     parts, said = path.split("/"), ""
     for count in range(len(parts), 0, -1):
@@ -235,7 +267,7 @@ def try_build(params):
             try:
                 done = subprocess.run(
                     [params["go"], "list", "-m", asked],
-                    env={**os.environ, "GO111MODULE": "on", "GOWORK": "off", "GOFLAGS": "-mod=mod"},
+                    env=env,
                     cwd=folder,
                     capture_output=True,
                     text=True,
@@ -250,18 +282,12 @@ def try_build(params):
             return
         # What is said of the package itself says more than what is said of the folders above it.
         said = said or done.stderr
-    words = [line.strip() for line in said.splitlines() if line.strip()]
-    raise ProgramError(f"{params['package']} can't be had: {words[-1] if words else 'no reason given'}. {GO_HINT}")
+    raise ProgramError(f"{params['package']} can't be had: {last_line(said)}. {GO_HINT}")
 
 
 def build(params, folder):
-    problem = go_problem(params["go"])
-    if problem:
-        raise ProgramError(problem)
-    cache = subprocess.run([params["go"], "env", "GOMODCACHE"], capture_output=True, text=True, timeout=60, check=True)
-    # Go refuses GOBIN for another system than its own. Its cache of modules is the user's, the rest goes with the folder.
-    env = {name: value for name, value in os.environ.items() if name != "GOBIN"}
-    env.update(GOPATH=folder, GOMODCACHE=cache.stdout.strip(), CGO_ENABLED="0", GO111MODULE="on")
+    # The cache of modules is the user's, the rest goes with the folder.
+    env = {**go_settings(params["go"]), "GOPATH": folder, "CGO_ENABLED": "0"}
     env.update(GOOS=params["system"], GOARCH=params["architecture"])
     try:
         done = subprocess.run(

@@ -15,7 +15,9 @@ description:
   - What the index does not have is said before anything is changed. An installation that fails leaves no environment that was not there.
   - C(.requirements) in the environment has the SHA-256 of the lines of O(requirements) and O(constraints) that are installed.
   - Of two runs at once, one waits for the other.
-  - The package index and CA settings of the host's user are honoured, C(pip)'s included, which C(uv) does not read by itself.
+  - How the host's user reaches a package index is honoured (addresses, logins, certificates, proxies, caches), C(pip)'s index included,
+    which C(uv) does not read by itself. Other settings of C(pip), C(uv) and Python are not, such as E(PIP_USER), E(PIP_TARGET) or
+    C(user = true) in a pip.conf.
 author:
   - The mlops.stack contributors (@mlops-stack)
 options:
@@ -105,10 +107,8 @@ installer:
   sample: uv
 """
 
-import configparser
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -118,8 +118,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils.accounts import needs_another_interpreter
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive_folder
 from ansible_collections.mlops.stack.plugins.module_utils.package_errors import reason
-from ansible_collections.mlops.stack.plugins.module_utils.package_files import damaged_files, digest
-from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
+from ansible_collections.mlops.stack.plugins.module_utils.package_files import absent_packages, damaged_files, digest
+from ansible_collections.mlops.stack.plugins.module_utils.package_installers import installer_environment
+from ansible_collections.mlops.stack.plugins.module_utils.package_reports import (
+    NoReportError,
+    changes_of_older_uv,
+    changes_of_pip,
+    changes_of_uv,
+)
 
 # Written when all is installed: the list of files that differ from what their packages say, as there should be none.
 COMPLETE = ".complete"
@@ -132,24 +138,7 @@ INSTALL_TIMEOUT = 1800
 class VirtualenvError(Exception):
     """One sentence for the user."""
 
-
-def pip_index_url():
-    """The index that pip would use, from its environment and configuration files."""
-    if os.environ.get("PIP_INDEX_URL"):
-        return os.environ["PIP_INDEX_URL"]
-    home = os.environ.get("HOME", "/root")
-    files = ["/etc/pip.conf", f"{home}/.pip/pip.conf"]
-    files += [os.path.join(os.environ.get("XDG_CONFIG_HOME", f"{home}/.config"), "pip", "pip.conf")]
-    files += [os.environ.get("PIP_CONFIG_FILE", "")]
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read([name for name in files if name], encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError):
-        return None
-    for section in ("install", "global"):
-        if parser.has_option(section, "index-url"):
-            return parser.get(section, "index-url")
-    return None
+    is_usage = False  # The program does not know an option.
 
 
 class Environment:
@@ -158,35 +147,18 @@ class Environment:
         self.path = path or module.params["path"]
         self.python = os.path.join(self.path, "bin", "python")
         self.base_python = module.params["python"] or sys.executable
-        self.env = self._environment()
+        self.env, secret = installer_environment(module.params)
+        module.no_log_values.update(secret)
         self.uv = None
         self.locks = ()
         self.known = set()  # Files that differed from the start.
-
-    def _environment(self):
-        """Index, proxy and CA go to the installers by their environment: their arguments could be read by every user."""
-        params = self.module.params
-        env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")}
-        env.update(UV_PYTHON_DOWNLOADS="never", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1", NO_COLOR="1")
-        index = params["index_url"] or env.get("UV_DEFAULT_INDEX") or env.get("UV_INDEX_URL") or pip_index_url()
-        if index:
-            # The user's own setting may carry a password as well: keep it out of every message.
-            self.module.no_log_values.add(index)
-            env.update(UV_DEFAULT_INDEX=index, PIP_INDEX_URL=index)
-        self.module.no_log_values.update(hidden_values(params["proxy_url"]))
-        env.update(proxy_environment(params["proxy_url"], params["no_proxy"]))
-        if params["ca_path"]:
-            env.update(SSL_CERT_FILE=params["ca_path"], PIP_CERT=params["ca_path"])
-        elif not env.get("SSL_CERT_FILE"):
-            # uv brings its own list of authorities: a company's, which the system trusts, counts too.
-            env["UV_SYSTEM_CERTS"] = "1"
-        return env
 
     def run(self, command, what):
         try:
             done = subprocess.run(
                 command,
                 env=self.env,
+                cwd="/",  # A uv.toml or pyproject.toml of the folder where this happens to run is somebody else's.
                 capture_output=True,
                 text=True,
                 timeout=INSTALL_TIMEOUT,
@@ -196,8 +168,10 @@ class Environment:
         except subprocess.TimeoutExpired:
             raise VirtualenvError(f"Could not {what}: no answer within {INSTALL_TIMEOUT // 60} minutes.") from None
         if done.returncode:
-            raise VirtualenvError(f"Could not {what}: {reason(done.stdout + done.stderr)}")
-        return done.stdout + done.stderr
+            error = VirtualenvError(f"Could not {what}: {reason(done.stdout + done.stderr)}")
+            error.is_usage = done.returncode == 2 and "--output-format" in done.stderr
+            raise error
+        return done
 
     def is_sound(self):
         """Whether the environment was finished once, is whole, and its interpreter still starts."""
@@ -212,7 +186,7 @@ class Environment:
         # Where uv is not at hand (any more), pip must be in there.
         code = "" if self.find_uv() else "import pip"
         try:
-            done = subprocess.run([self.python, "-c", code], capture_output=True, timeout=60, check=False)
+            done = subprocess.run([self.python, "-c", code], env=self.env, capture_output=True, timeout=60, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return False
         return done.returncode == 0
@@ -257,22 +231,52 @@ class Environment:
             constraints = os.path.join(folder, "constraints.txt")
             with open(constraints, "w", encoding="utf-8") as stream:
                 stream.write(params["constraints"])
+            report = os.path.join(folder, "report.json")
             if self.uv:
-                command = [self.uv, "pip", "install", "--python", self.python]
+                command = [self.uv, "pip", "install", "--color", "never", "--python", self.python]
                 command += ["--compile-bytecode"] if params["compile"] and not dry_run else []
                 command += [f"--reinstall-package={name}" for name in again]
             else:
-                command = [self.python, "-m", "pip", "install"]
+                command = [self.python, "-m", "pip", "install", "--report", report]
                 command += [] if params["compile"] else ["--no-compile"]
             command += ["--dry-run"] if dry_run else []
-            output = self.run(
-                [*command, "--constraint", constraints, "--", *params["requirements"]],
-                f"install {', '.join(params['requirements'])} into {params['path']}",
+            command += ["--constraint", constraints, "--", *params["requirements"]]
+            what = f"install {', '.join(params['requirements'])} into {params['path']}"
+            changes = self._uv_changes(command, what) if self.uv else self._pip_changes(command, what, report)
+        if not (dry_run and changes):
+            self._find_all()
+        return changes
+
+    def _uv_changes(self, command, what):
+        options = command.index("--constraint")
+        try:
+            done = self.run([*command[:options], "--output-format", "json", *command[options:]], what)
+            return changes_of_uv(done.stdout)
+        except (NoReportError, VirtualenvError) as error:
+            if isinstance(error, VirtualenvError) and not error.is_usage:
+                raise
+        done = self.run(command, what)  # An older uv.
+        return self._read(what, changes_of_older_uv, done.stdout + done.stderr)
+
+    def _pip_changes(self, command, what, report):
+        self.run(command, what)
+        return self._read(what, changes_of_pip, report)
+
+    @staticmethod
+    def _read(what, read, report):
+        try:
+            return read(report)
+        except NoReportError:
+            raise VirtualenvError(f"Could not {what}: its installer wrote no report that can be read.") from None
+
+    def _find_all(self):
+        params = self.module.params
+        absent = absent_packages(self.path, params["requirements"])
+        if absent:
+            raise VirtualenvError(
+                f"Could not install {', '.join(absent)} into {params['path']}: the installer put it elsewhere. Look into uv.toml for a "
+                "target, a prefix or system, and remove that."
             )
-        if self.uv:
-            return re.findall(r"^ ([+~-] \S+)", output, flags=re.MULTILINE)
-        installed = re.findall(r"^(?:Would install|Successfully installed) (.*)$", output, flags=re.MULTILINE)
-        return [f"+ {name}" for line in installed for name in line.split()]
 
     def try_elsewhere(self):
         """Resolve the requirements in a folder that is removed again: what can't be had is known before anything changes."""

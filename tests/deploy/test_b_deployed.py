@@ -110,7 +110,20 @@ def test_no_secret_in_output_arguments_or_readable_files(deployed, arguments_see
 
 
 def test_what_it_is_for(deployed):
-    out = deployed.make("verify").ok().out
+    """Whatever the account's environment says: its proxy (nothing listens there), its logins and its modules are for others."""
+    netrc = deployed.home / ".netrc"
+    netrc.write_text("default login mallory password of-somebody-else\n")
+    netrc.chmod(0o600)
+    foreign = {
+        "http_proxy": "http://127.0.0.1:9",
+        "MLFLOW_TRACKING_TOKEN": "x",
+        "PYTHONPATH": str(deployed.home / "foreign"),
+    }
+    (deployed.home / "foreign").mkdir()
+    (deployed.home / "foreign/mlflow.py").write_text("raise RuntimeError('a foreign module')\n")
+    out = deployed.play("playbooks/verify.yml", environment=foreign).ok().out
+    deployed.play("playbooks/access.yml", environment=foreign).ok()
+    netrc.unlink()
     assert "proven: bob logged a run with metrics and an artifact to 'churn' and read them back" in out
     assert "proven: bob registered a version of 'churn-classifier'" in out
     assert "proven: carol was refused to log to 'churn'" in out

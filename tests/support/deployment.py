@@ -80,10 +80,11 @@ class Deployment:
             **more,
         }
 
-    def play(self, playbook: str, *arguments: str, **variables) -> Result:
+    def play(self, playbook: str, *arguments: str, environment: dict[str, str] | None = None, **variables) -> Result:
         command = [str(ROOT / ".venv/bin/ansible-playbook"), playbook, "-i", str(self.inventory), *arguments]
         command += ["-e", json.dumps(self.variables(**variables))]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=400, check=False)
+        env = {**self.env, **(environment or {})}
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=400, check=False)
         return Result(done)
 
     def deploy(self, *arguments: str, **variables) -> Result:

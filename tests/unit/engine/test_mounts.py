@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,82 @@ def test_each_role_asks_for_its_data(role):
     tasks = yaml.safe_load((ROOT / f"roles/{role}/tasks/preflight.yml").read_text())
     (look,) = [task["mlops.stack.host_check"] for task in tasks if "mlops.stack.host_check" in task]
     assert f"[{role}_data_dir] if stack_data_needs_mount" in look["mounted"]
+
+
+FLAGS = {"read-only": os.ST_RDONLY, "noexec": getattr(os, "ST_NOEXEC", 8)}
+
+
+@pytest.fixture
+def mounted(monkeypatch):
+    """What statvfs says of every mount."""
+    real = os.statvfs
+
+    def pretend(flags=0, **numbers):
+        class Mount:
+            def __init__(self, path):
+                self.found = real(path)
+                self.f_flag = flags
+
+            def __getattr__(self, name):
+                return numbers.get(name, getattr(self.found, name))
+
+        monkeypatch.setattr(os, "statvfs", Mount)
+
+    return pretend
+
+
+def test_programs_do_not_run_from_a_mount_that_is_noexec(mounted, tmp_path):
+    assert run_module("host_check", executable=[str(tmp_path / "base/mlflow")])["problems"] == []
+    mounted(FLAGS["noexec"])
+    for path in (tmp_path, tmp_path / "not/there/yet"):
+        (said,) = run_module("host_check", executable=[str(path)])["problems"]
+        assert (
+            said.startswith(f"{path} lies on /") and "which is mounted noexec" in said and "set stack_base_dir" in said
+        )
+    assert run_module("host_check", writable=[str(tmp_path)])["problems"] == []
+
+
+@pytest.mark.skipif(not os.statvfs("/proc").f_flag & FLAGS["noexec"], reason="/proc is no noexec mount here")
+def test_a_real_mount_that_is_noexec():
+    (said,) = run_module("host_check", executable=["/proc/no/such/folder"])["problems"]
+    assert said.startswith("/proc/no/such/folder lies on /proc, which is mounted noexec")
+
+
+def test_a_read_only_mount_is_named_as_one(mounted, tmp_path):
+    mounted(FLAGS["read-only"])
+    (said,) = run_module("host_check", writable=[str(tmp_path / "data")])["problems"]
+    assert said.startswith(f"{tmp_path}/data lies on /") and "which is mounted read-only" in said
+
+
+def disk(path, unless, **more):
+    entry = {"path": str(path), "megabytes": 1, "unless": str(unless), "variable": "stack_base_dir", **more}
+    return run_module("host_check", disk=[entry])["problems"]
+
+
+def test_a_disk_without_inodes(mounted, tmp_path):
+    assert disk(tmp_path, "/nowhere", files=50) == []
+    mounted(f_files=1000, f_favail=49)
+    sentence = (
+        f"The disk of {tmp_path} has room for 49 more files (inodes), and 50 are needed: remove files, or set stack_base_dir to a folder "
+        "on another disk."
+    )
+    assert disk(tmp_path, "/nowhere", files=50) == [sentence]
+    assert disk(tmp_path, tmp_path, files=50) == []  # They are there already.
+    mounted(f_files=1000, f_favail=0)
+    assert len(disk(tmp_path, tmp_path)) == 1
+    mounted(f_files=0, f_favail=0)  # Without such a limit, as Btrfs.
+    assert disk(tmp_path, "/nowhere", files=50) == []
+
+
+@pytest.mark.parametrize("role", ["minio", "mlflow", "postgres"])
+def test_each_role_asks_whether_its_programs_run(role):
+    tasks = yaml.safe_load((ROOT / f"roles/{role}/tasks/preflight.yml").read_text())
+    (look,) = [task["mlops.stack.host_check"] for task in tasks if "mlops.stack.host_check" in task]
+    assert "executable" in look
+
+
+def test_variables_that_lead_clients_elsewhere(monkeypatch):
+    monkeypatch.setenv("PGSERVICE", "other")
+    monkeypatch.delenv("PGREQUIREAUTH", raising=False)
+    (said,) = run_module("host_check", unset=["PGSERVICE", "PGREQUIREAUTH"])["problems"]
+    assert said.startswith("PGSERVICE is set for ") and "remove it" in said

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import exclusive
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import pip_settings
 from ansible_collections.mlops.stack.plugins.modules import virtualenv as module_under_test
 
 from support.mlflow_server import free_port
@@ -167,7 +168,7 @@ def test_pip(index, tmp_path):
     assert (path / "bin/pip").exists()
     assert not make(path, "tiny==1.0", index_url=index.url(), installer="pip")["changed"]
     planned = make(path, "tiny==2.0", index_url=index.url(), installer="pip", check=True)
-    assert planned["changed"] and planned["diff"]["after"] == "tiny-2.0\n" and installed(path) == "1.0"
+    assert planned["changed"] and planned["diff"]["after"] == "tiny==2.0\n" and installed(path) == "1.0"
     assert make(path, "tiny==2.0", index_url=index.url(), installer="pip")["changed"] and installed(path) == "2.0"
     refused = make(path, "tiny==9.9", index_url=index.url(f"user:{PASSWORD}"), installer="pip")
     assert refused["failed"] and "No matching distribution found for tiny==9.9" in refused["msg"]
@@ -287,7 +288,10 @@ def test_the_index_of_the_user_is_found(index, tmp_path, monkeypatch):
         path.write_text(f"[{section}]\nindex-url = {url}\n")
 
     home = tmp_path / "home"
-    find = module_under_test.pip_index_url
+
+    def find():
+        return pip_settings().get("index-url")
+
     conf(home / ".config/pip/pip.conf", "global", "http://user/")
     assert find() == "http://user/"
     conf(tmp_path / "company.conf", "global", "http://company/")

@@ -126,12 +126,13 @@ def test_without_a_go_that_can_build(tmp_path):
 @pytest.mark.parametrize(
     ("package", "found"), [("example.com/x@v1", True), ("example.com/x/cmd/y@v1", True), ("example.com/z@v1", False)]
 )
-def test_a_package_is_asked_for_before_it_is_built(tmp_path, package, found):
-    """By its module, which may be a folder above it. A double of Go knows one."""
+def test_a_package_is_asked_for_before_it_is_built(tmp_path, monkeypatch, package, found):
+    """By its module, which may be a folder above it. A double of Go knows one, and none at all with a foreign setting."""
+    monkeypatch.setenv("GOFLAGS", "-mod=vendor")
     go = tmp_path / "go"
     go.write_text(
-        "#!/bin/sh\n"
-        'case "$*" in version) echo go version go1.25.1 linux/amd64;; "list -m example.com/x@v1") echo example.com/x v1.0.0;;\n'
+        '#!/bin/sh\ncase "$GOFLAGS$*" in version) echo go version go1.25.1 linux/amd64;; "env -json") echo "{}";;\n'
+        '"list -m example.com/x@v1") echo example.com/x v1.0.0;;\n'
         '*) echo "go: $3: reading https://proxy.golang.org: 404 Not Found" >&2; exit 1;; esac\n'
     )
     go.chmod(0o755)
@@ -141,3 +142,14 @@ def test_a_package_is_asked_for_before_it_is_built(tmp_path, package, found):
         "example.com/z@v1 can't be had: go: example.com/z@v1: reading https://proxy.golang.org: 404 Not Found. Check its version"
     )
     assert sorted(os.listdir(tmp_path)) == ["go"]
+
+
+def test_a_go_that_can_not_read_its_settings(tmp_path):
+    go = tmp_path / "go"
+    go.write_text('#!/bin/sh\n[ $1 = env ] || exec echo go version go1.25.1\necho "go: unknown setting" >&2\nexit 2\n')
+    go.chmod(0o755)
+    for check in (True, False):
+        refused = run_module("program", check=check, go=str(go), path=str(tmp_path / "p"), package="example.com/x@v1")
+        assert refused["msg"] == (
+            f"{go} can't read its own settings: go: unknown setting. Look into the file that `go env GOENV` names."
+        )

@@ -80,11 +80,13 @@ FILES = sorted(path for path in (ROOT / "roles").glob("*/tasks/**/*.yml") if "st
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT / "roles")))
 def test_tasks_that_run_interpreters_and_docker_of_ours_do_so_in_a_known_environment(path):
-    """Those of the engine get theirs where its steps are included. On the controller, Ansible's own interpreter works, as it was started."""
+    """Those of the engine get theirs where its steps are included. On the controller, Ansible's own works as it was started."""
     for task in tasks_of(yaml.safe_load(path.read_text())):
         words = (task.get("ansible.builtin.command") or {}).get("argv") or []
         runs_docker = words[:1] == ["docker"] and "/engine/" not in str(path)
-        has_interpreter = "ansible_python_interpreter" in task.get("vars", {}) and task.get("delegate_to") != "localhost"
+        has_interpreter = (
+            "ansible_python_interpreter" in task.get("vars", {}) and task.get("delegate_to") != "localhost"
+        )
         if has_interpreter or runs_docker:
             assert task.get("environment") == "{{ _stack_environment }}", task["name"]
         included = task.get("ansible.builtin.include_tasks")

@@ -11,6 +11,8 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.mlops.stack.plugins.module_utils.texts import NAME_OF_VARIABLE
+
 HEADER = "# Written by mlops.stack for the service {name}. Changes made here are undone by the next run.\n"
 
 UNIT = """\
@@ -110,14 +112,11 @@ files={home}/conf.d/*.conf
 """
 
 
-VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
 def env_lines(variables: dict, escaped: Callable[[str], str]) -> str:
     """NAME="value" lines; ESCAPED is how the reader wants a value between its quotes."""
     lines = []
     for name, value in sorted(variables.items()):
-        if not VARIABLE_NAME.fullmatch(name):
+        if not NAME_OF_VARIABLE.fullmatch(name):
             raise ValueError(f"'{name}' is not a name for an environment variable.")
         lines.append(f'{name}="{escaped(_env_text(value))}"\n')
     return "".join(lines)

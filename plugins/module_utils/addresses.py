@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The one place that makes URLs of hosts and ports."""
+"""The one place that makes URLs of hosts and ports, and knows which hosts are this machine itself."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +25,18 @@ def near_address(address: str) -> str:
     if address in ("::", "::1"):
         return "::1"
     return "127.0.0.1" if address in (*EVERYWHERE, *LOOPBACK) else address
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether HOST, a name or an address, means this machine itself."""
+    name = (host or "").strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
 
 
 def resolving_name(names: Sequence[str]) -> str:

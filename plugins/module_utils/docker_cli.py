@@ -8,6 +8,7 @@ import json
 import shutil
 
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import ServiceError, run
+from ansible_collections.mlops.stack.plugins.module_utils.texts import last_line
 
 # By this label a container is ours.
 LABEL = "mlops.stack.ports"
@@ -25,11 +26,6 @@ def docker(*words: str) -> str | None:
     except ServiceError:
         return None
     return done.stdout if done.returncode == 0 else None
-
-
-def last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason given"
 
 
 def has_detours(said: dict) -> bool:

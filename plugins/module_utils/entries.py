@@ -15,7 +15,9 @@ from typing import Any, Callable
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from .texts import QUOTES
+from .texts import QUOTES, kind
+
+_AS_MODULES_SAY = {"null": "empty", "a text": "a string"}
 
 
 def parse_entries(raw: Any, spec: Mapping, title: str, key: str = "name") -> tuple[list[tuple[str, dict]], list[str]]:
@@ -98,14 +100,8 @@ def duplicate_names(raw: Any, title: str, what: str) -> list[str]:
 
 
 def _kind(value: Any) -> str:
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return "a boolean"
-    for types, name in (((int, float), "a number"), (str, "a string"), (list, "a list"), (dict, "a dictionary")):
-        if isinstance(value, types):
-            return name
-    return "of another type"
+    named = kind(value)
+    return _AS_MODULES_SAY.get(named, named)
 
 
 def _string(value: Any, _option: Mapping) -> str:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import configparser
 import contextlib
-import ipaddress
 import os
 import re
 from collections.abc import Iterator
 
 # What changes what the tools do: where Python looks for modules, where pip installs to, what psql connects to, …
 _FOREIGN = re.compile(
-    r"(PYTHON|PIP_|UV_|PG[A-Z]|GO[A-Z0-9]|CONDA_|VIRTUAL_ENV$|FORCE_COLOR$|CLICOLOR_FORCE$"
-    r"|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE)$)"
+    r"(PYTHON|PIP_|UV_|PG[A-Z]|GO(?!OGLE)[A-Z0-9]|CONDA_|(VIRTUAL_ENV|FORCE_COLOR|CLICOLOR_FORCE)\Z"
+    r"|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE)\Z)"
 )
 # Of these, what says how something is reached, and where it is cached.
 PIP_REACHES_BY = (
@@ -26,10 +25,10 @@ PIP_REACHES_BY = (
     "use-feature",
 )
 _REACHES = re.compile(
-    rf"PIP_({'|'.join(PIP_REACHES_BY).replace('-', '_').upper()})$"
+    rf"PIP_({'|'.join(PIP_REACHES_BY).replace('-', '_').upper()})\Z|PYTHON_KEYRING_BACKEND\Z"
     r"|UV_(DEFAULT_INDEX|INDEX|INDEX_.*|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|INSECURE_HOST|KEYRING_PROVIDER|NATIVE_TLS|SYSTEM_CERTS"
-    r"|HTTP_.*|REQUEST_TIMEOUT|CACHE_DIR|NO_CACHE|OFFLINE|LINK_MODE|CONCURRENT_.*|CREDENTIALS_DIR|CONFIG_FILE|NO_CONFIG)$"
-    r"|GO(PROXY|SUMDB|NOSUMDB|NOSUMCHECK|NOPROXY|PRIVATE|INSECURE|AUTH|VCS|CACHE|MODCACHE|PATH|TMPDIR|TOOLCHAIN|ENV)$"
+    r"|HTTP_.*|REQUEST_TIMEOUT|CACHE_DIR|NO_CACHE|OFFLINE|LINK_MODE|CONCURRENT_.*|CREDENTIALS_DIR|CONFIG_FILE|NO_CONFIG)\Z"
+    r"|GO(PROXY|SUMDB|NOSUMDB|NOSUMCHECK|NOPROXY|PRIVATE|INSECURE|AUTH|VCS|CACHE|MODCACHE|PATH|TMPDIR|TOOLCHAIN|ENV)\Z"
 )
 
 
@@ -102,18 +101,6 @@ def _settings_of_files(files: list[str]) -> dict[str, str]:
         named = {option.lower().replace("_", "-"): value for option, value in options}
         found.update({option: value for option, value in named.items() if option in PIP_REACHES_BY and value})
     return found
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether HOST, a name or an address, means this machine itself."""
-    name = (host or "").strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
 
 
 def reach_directly(host: str) -> None:

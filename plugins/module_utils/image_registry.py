@@ -8,9 +8,10 @@ import base64
 import json
 import re
 from urllib.error import HTTPError
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.mlops.stack.plugins.module_utils.addresses import is_loopback
 
 HUB = "registry-1.docker.io"
 TYPES = ", ".join(
@@ -36,15 +37,12 @@ def split_reference(reference: str) -> tuple[str, str, str]:
     return host, path, digest or tag or "latest"
 
 
-def is_loopback(host: str) -> bool:
-    return re.match(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$", host) is not None
-
-
 class Registry:
     """One registry. ASK is what it answers: an HTTP status, or 0 and the reason why there is none."""
 
     def __init__(self, host: str, user: str = "", password: str = "", ca_path: str | None = None):
         self.host, self.user, self.password, self.ca_path = host, user, password, ca_path
+        self.is_near = is_loopback(urlsplit(f"//{host}").hostname)
 
     def _open(self, url: str, method: str, headers: dict[str, str]):
         """The answer, whatever its status. Docker knows neither this user's proxy nor his .netrc."""
@@ -70,7 +68,7 @@ class Registry:
 
     def ask(self, path: str, version: str) -> tuple[int, str]:
         # Docker, too, speaks plain HTTP with registries on its own machine.
-        for scheme in ("https", "http") if is_loopback(self.host) else ("https",):
+        for scheme in ("https", "http") if self.is_near else ("https",):
             url = f"{scheme}://{self.host}/v2/{path}/manifests/{version}"
             try:
                 answer = self._open(url, "HEAD", {"Accept": TYPES})

@@ -8,7 +8,7 @@ import contextlib
 import os
 from urllib.parse import urlsplit
 
-from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import is_loopback
+from ansible_collections.mlops.stack.plugins.module_utils.addresses import is_loopback
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_postgres import PostgresDatabase
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     TRACKING,

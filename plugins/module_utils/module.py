@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 from ansible.module_utils.common.warnings import get_deprecations, get_warnings
 
+from .addresses import is_loopback
 from .api import open_api
 from .api_empty import EmptyApi
 from .capabilities import NAMED_TYPES
 from .client import REQUESTS_IMPORT_ERROR, Client, MlflowError, PartialFailureError, url_problem
 from .declaration import User
-from .foreign_settings import is_loopback
 from .hiding import occurring, strings
 from .texts import clean
 

@@ -49,7 +49,7 @@ def absent_packages(path: str, requirements: list[str]) -> list[str]:
     folders = glob.glob(os.path.join(glob.escape(path), "lib", "python3*", "site-packages", "*.dist-info"))
     there = {_normalized(os.path.basename(folder).partition("-")[0]) for folder in folders}
     named = (
-        re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^]]*\])?\s*(?=[=<>!~@]|$)", each)
+        re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^]]*\])?\s*(?=[=<>!~@]|\Z)", each)
         for each in requirements
         if ";" not in each
     )

@@ -22,6 +22,12 @@ def clean(text: str | None) -> str | None:
     return text.rstrip("\r\n") if isinstance(text, str) else text
 
 
+def last_line(said: str) -> str:
+    """The last line of what a program said, where the reason for a failure mostly is."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given"
+
+
 def kind(value: Any) -> str:
     """What YAML made of a value, in words."""
     if value is None:

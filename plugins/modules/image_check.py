@@ -58,12 +58,7 @@ import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mlops.stack.plugins.module_utils.image_registry import (
-    HUB,
-    Registry,
-    is_loopback,
-    split_reference,
-)
+from ansible_collections.mlops.stack.plugins.module_utils.image_registry import HUB, Registry, split_reference
 
 
 def docker_may_log_in(host):
@@ -80,9 +75,9 @@ def docker_may_log_in(host):
     return any(host in name or (host == HUB and "docker.io" in name) for name in names)
 
 
-def judge(params, host, status, reason):
+def judge(params, registry, status, reason):
     """(problem, warning) for what the registry answered."""
-    image, variable = params["image"], params["variable"]
+    image, variable, host = params["image"], params["variable"], registry.host
     if status == 200:
         return "", ""
     if status == 404:
@@ -96,7 +91,7 @@ def judge(params, host, status, reason):
             "or stack_image_registry_user and stack_image_registry_password."
         ), ""
     # A certificate may be trusted by Docker alone, which has no way of its own to this machine.
-    if status == 0 and "certificate" not in reason.lower() and (is_loopback(host) or not params["detours"]):
+    if status == 0 and "certificate" not in reason.lower() and (registry.is_near or not params["detours"]):
         return (
             f"The image {image} could not be pulled ({host}: {reason}): let this host reach the registry, name another image in "
             f"{variable} or a mirror in stack_image_registry, or save images into stack_images_dir."
@@ -119,7 +114,7 @@ def main():
     params = module.params
     host, path, version = split_reference(params["image"])
     registry = Registry(host, params["user"] or "", params["password"] or "", params["ca_path"])
-    problem, warning = judge(params, host, *registry.ask(path, version))
+    problem, warning = judge(params, registry, *registry.ask(path, version))
     if warning:
         module.warn(warning)
     module.exit_json(changed=False, problem=problem)

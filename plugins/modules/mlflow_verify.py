@@ -127,11 +127,8 @@ import uuid
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import (
-    is_foreign,
-    is_loopback,
-    reach_directly,
-)
+from ansible_collections.mlops.stack.plugins.module_utils.addresses import is_loopback
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import is_foreign, reach_directly
 from ansible_collections.mlops.stack.plugins.module_utils.texts import clean
 from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 

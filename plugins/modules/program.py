@@ -112,6 +112,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha25
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive_folder
 from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import tool_environment
 from ansible_collections.mlops.stack.plugins.module_utils.proxies import hidden_values, proxy_environment
+from ansible_collections.mlops.stack.plugins.module_utils.texts import last_line
 
 # Seconds: a slow machine builds for a quarter of an hour, and a slow line loads for as long.
 PATIENCE = 3600
@@ -238,22 +239,19 @@ def go_settings(go):
     if problem:
         raise ProgramError(problem)
     env = tool_environment()
-    asked = subprocess.run([go, "env", "-json"], capture_output=True, text=True, timeout=60, check=False, env=env)
-    if asked.returncode:
+    try:
+        asked = subprocess.run([go, "env", "-json"], capture_output=True, text=True, timeout=60, check=True, env=env)
+        known = json.loads(asked.stdout)
+    except (subprocess.SubprocessError, ValueError) as error:
+        said = last_line(getattr(error, "stderr", None) or str(error)).rstrip(".")
         raise ProgramError(
-            f"{go} can't read its own settings: {last_line(asked.stderr)}. Look into the file that `go env GOENV` names."
-        )
-    known = json.loads(asked.stdout)
+            f"{go} can't read its own settings: {said}. Look into the file that `go env GOENV` names."
+        ) from None
     env.update({name: known[name] for name in GO_REACHES_BY if known.get(name)})
     # How it compiles is the machine's affair.
     flags = [flag for flag in shlex.split(os.environ.get("GOFLAGS", "")) if re.match("--?(gcflags|p)=", flag)]
     env.update(GOENV="off", GOFLAGS=" ".join(map(shlex.quote, flags)), GO111MODULE="on", GOWORK="off")
     return env
-
-
-def last_line(said):
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else "no reason given"
 
 
 def try_build(params):
@@ -282,7 +280,7 @@ def try_build(params):
             return
         # What is said of the package itself says more than what is said of the folders above it.
         said = said or done.stderr
-    raise ProgramError(f"{params['package']} can't be had: {last_line(said)}. {GO_HINT}")
+    raise ProgramError(f"{params['package']} can't be had: {last_line(said).rstrip('.')}. {GO_HINT}")
 
 
 def build(params, folder):

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.mlops.stack.plugins.module_utils import foreign_settings, mlflow_transfer
+from ansible_collections.mlops.stack.plugins.module_utils.addresses import is_loopback
 from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import (
     is_foreign,
-    is_loopback,
     pip_environment,
     pip_settings,
     reach_directly,
@@ -50,6 +50,8 @@ REACHES = [
         "GONOSUMDB",
         "GOPRIVATE",
         "GIT_SSL_CAINFO",
+        "PYTHON_KEYRING_BACKEND",
+        "GOOGLE_APPLICATION_CREDENTIALS",
         "PATH",
         "HOME",
         "DOCKER_CONFIG",

@@ -70,7 +70,6 @@ BAD = {
             "stack_python": "/usr/bin/python9",
             "stack_base_dir": "/tmp/with space",
             "stack_data_dir": "/etc/hostname/data",
-            "mlflow_environment_extra": {"MY-VAR": "x"},
         },
         [
             "mlflow_default_permission is 'read': MLflow 3.17.2 knows READ, USE",
@@ -81,7 +80,6 @@ BAD = {
             "The interpreter /usr/bin/python9 does not run",
             "must be absolute paths of letters",
             "/etc/hostname is not a folder, so /etc/hostname/data/mlflow can't be used",
-            "mlflow_environment_extra: 'MY-VAR' is no name for an environment variable",
         ],
     ),
     "an engine": (

@@ -69,13 +69,17 @@ def _names(tracking):
     }
 
 
-def warning_of_denials(found, limit=10):
+def in_words(rows, limit=10):
+    """Who is kept out of what: the first ones by name, the rest as a number."""
+    named = [f"{row['user']} ({row['resource_type']} {row['resource']})" for row in rows[:limit]]
+    return ", ".join(named) + (f" and {len(rows) - limit} more" if len(rows) > limit else "")
+
+
+def warning_of_denials(found):
     """One sentence; '' where there is nothing to lose."""
     if not found:
         return ""
-    named = [f"{row['user']} ({row['resource_type']} {row['resource']})" for row in found[:limit]]
-    more = f" and {len(found) - limit} more" if len(found) > limit else ""
     return (
-        f"MLflow's upgrade drops these denials (NO_PERMISSIONS): {', '.join(named)}{more}. Afterwards mlflow_default_permission counts "
+        f"MLflow's upgrade drops these denials (NO_PERMISSIONS): {in_words(found)}. Afterwards mlflow_default_permission counts "
         "there: set that to NO_PERMISSIONS, or declare the permission DENY, which MLflow 3.17 and newer have."
     )

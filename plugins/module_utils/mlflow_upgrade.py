@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from .capabilities import UNIFIED, parse_version
 from .effective import DeclaredAccess
+from .mlflow_denials import in_words
 
 # The Alembic revisions that each version brought, read from these packages; of those in between it is not known. The
 # first of each are all that the version has.
@@ -38,7 +39,6 @@ REVISIONS = {
         ((3, 17, 2), ""),
     ),
 }  # fmt: skip
-NAMED = 10  # in one sentence; the rest is a number
 
 
 def upgrade_problems(
@@ -103,15 +103,13 @@ def _is_let_in(row: Mapping, access: DeclaredAccess, declared_absent: Sequence[s
 
 
 def _lost(rows: Sequence[Mapping], version: str) -> str:
-    named = [f"{row['user']} ({row['resource_type']} {row['resource']})" for row in rows[:NAMED]]
-    more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
     deny = (
         "declare the permission DENY there"
         if (parse_version(version) or ()) >= (3, 17)
         else "go to MLflow 3.17 or newer and declare the permission DENY there"
     )
     return (
-        f"MLflow's upgrade to {version} drops the denials (NO_PERMISSIONS) of {', '.join(named)}{more}, and nothing that is"
+        f"MLflow's upgrade to {version} drops the denials (NO_PERMISSIONS) of {in_words(rows)}, and nothing that is"
         f" declared keeps them out afterwards: {deny}, set mlflow_default_permission to NO_PERMISSIONS, or set"
         " mlflow_upgrade_drops_denials: true to let them in."
     )

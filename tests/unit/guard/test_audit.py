@@ -74,7 +74,7 @@ def test_what_is_refused_is_in_the_audit_log(status, tmp_path):
     if status == 429:
         for _ in range(FAILURES):
             server.ask("/version", "bob", "a guess")
-    path = {400: "/a/../b", 403: "/api/2.0/mlflow/webhooks"}.get(status, "/version")
+    path = {400: "/a/../b", 403: "/api/2.0/mlflow/webhooks", 503: EXPERIMENTS}.get(status, "/version")
     password = "a guess" if status in (401, 429) else ""
     assert server.ask(path, "bob", password)[0] == status
     line = json.loads(server.lines[-1].removeprefix("audit "))

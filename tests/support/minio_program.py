@@ -63,6 +63,7 @@ def minio_program() -> Path:
     with record.timed("build", "the program minio"), pytest.MonkeyPatch.context() as patch:
         # Not optimised: compiled in half the time, and quick enough for tests.
         patch.setenv("GOFLAGS", "'-gcflags=all=-N -l -dwarf=false'")
+        patch.setenv("GOGC", "400")  # A fifth less processor time; compilers live for seconds.
         result = run_module("program", path=str(path), package=f"github.com/minio/minio@{VERSION}")
     assert not result["failed"], result["msg"]
     return path

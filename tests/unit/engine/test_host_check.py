@@ -182,7 +182,9 @@ def test_processes_of_a_folder(tmp_path):
 
 def test_a_process_whose_first_thread_has_ended(tmp_path):
     """What the others hold open, a port for example, is not free yet."""
-    code = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=[60]).start(); print(1, flush=True)"
+    code = (
+        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=[60]).start(); print(1, flush=True)"
+    )
     with program(tmp_path / "venvs/1/bin/python", f"{code}; ctypes.CDLL(None).pthread_exit(None)") as ours:
         stat = Path(f"/proc/{ours.pid}/stat")
         assert wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", 10)

@@ -20,9 +20,7 @@ from support.modules import run_module
 def kill_supervisor(svc):
     for pid in svc.supervisor():
         os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    while svc.supervisor() and time.monotonic() < deadline:
-        time.sleep(0.05)
+        assert wait_for(lambda pid=pid: not processes.is_alive(pid))
 
 
 @contextlib.contextmanager

@@ -138,3 +138,13 @@ def test_what_is_no_request_is_passed_on():
     server.guard.wrapped = wrapped
     asyncio.run(server.guard({"type": "lifespan"}, None, None))
     assert seen == ["lifespan"]
+
+
+def test_a_websocket_is_closed():
+    server, sent = Server(), []
+
+    async def send(message):
+        sent.append(message["type"])
+
+    asyncio.run(server.guard({"type": "websocket", "path": EXPERIMENTS, "headers": []}, None, send))
+    assert sent == ["websocket.close"] and server.asked == []

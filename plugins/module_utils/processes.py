@@ -77,10 +77,13 @@ def _is_service(pid: int, name: str) -> bool:
 
 
 def is_alive(pid: int) -> bool:
+    """Whether it still holds what it had open: a process whose memory or first thread is gone may do so for a moment."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
-            return handle.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+            fields = handle.read().rpartition(")")[2].split()
+        state, threads = fields[0], int(fields[17])
+        return state not in "XZ" or threads > 1
+    except (FileNotFoundError, ProcessLookupError):
         if os.path.isdir("/proc/self"):
             return False
     try:

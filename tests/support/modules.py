@@ -12,8 +12,7 @@ from unittest.mock import patch
 from ansible.module_utils.testing import patch_module_args
 
 WARNINGS = "ansible.module_utils.common.warnings._global_warnings"
-# Other tests of this process import what runs on the controller, where warnings are printed, and in no result.
-ON_CONTROLLER = "ansible.module_utils._internal.is_controller"
+CONTROLLER = "ansible.module_utils._internal.is_controller"  # There, a warning is shown at once instead.
 
 
 def run_module(module_name: str, /, check: bool = False, **parameters: Any) -> dict:
@@ -26,8 +25,12 @@ def run_module(module_name: str, /, check: bool = False, **parameters: Any) -> d
     arguments = {**parameters, "_ansible_check_mode": check, "_ansible_diff": True}
     exit_code = None
     # A module is a process of its own elsewhere: what earlier ones warned of is not its warning.
-    alone = patch.dict(WARNINGS, clear=True), patch(ON_CONTROLLER, False)
-    with patch_module_args(arguments), alone[0], alone[1], contextlib.redirect_stdout(output):
+    with (
+        patch_module_args(arguments),
+        patch.dict(WARNINGS, clear=True),
+        patch(CONTROLLER, False),
+        contextlib.redirect_stdout(output),
+    ):
         try:
             module.main()
         except SystemExit as end:

@@ -31,8 +31,8 @@ def svc() -> Iterator[Service]:
     """With a program that everybody may run."""
     with service() as made:
         made.base.chmod(0o711)
-        made.python.unlink() if made.python.is_symlink() else (made.directory / "venvs/1/bin").unlink()
-        made.python.parent.mkdir(exist_ok=True)
+        made.python.parent.unlink()  # A link into the environment of the tests.
+        made.python.parent.mkdir()
         made.python.symlink_to("/usr/bin/python3")
         yield made
 

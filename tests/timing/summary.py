@@ -30,12 +30,13 @@ def results(cases: list[ElementTree.Element]) -> list[tuple[str, str]]:
 
 
 def failures(cases: list[ElementTree.Element]) -> list[str]:
+    """The last lines of each failed test, between empty ones; nothing where none failed."""
     lines = []
     for case in cases:
         for found in (*case.iter("failure"), *case.iter("error")):
             said = (found.text or found.get("message") or "").rstrip().splitlines()
             lines += ["", f"-- {case.get('classname')}::{case.get('name')} failed with:", *said[-LAST_LINES:]]
-    return lines + [""] * bool(lines)
+    return [*lines, ""] if lines else []
 
 
 def outcome(case: ElementTree.Element) -> str:

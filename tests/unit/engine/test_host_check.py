@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.mlops.stack.plugins.module_utils import processes
 from ansible_collections.mlops.stack.plugins.module_utils.host_problems import writable_problem
 
+from support.deployment import wait_for
 from support.mlflow_server import free_port
 from support.modules import run_module
 
@@ -177,6 +178,19 @@ def test_processes_of_a_folder(tmp_path):
         assert not processes.is_alive(ours.pid)  # Dead, although nobody has waited for it yet.
     assert ours.returncode == -signal.SIGTERM
     processes.end([ours.pid])  # Who is gone, is gone.
+
+
+def test_a_process_whose_first_thread_has_ended(tmp_path):
+    """What the others hold open, a port for example, is not free yet."""
+    code = (
+        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=[60]).start(); print(1, flush=True)"
+    )
+    with program(tmp_path / "venvs/1/bin/python", f"{code}; ctypes.CDLL(None).pthread_exit(None)") as ours:
+        stat = Path(f"/proc/{ours.pid}/stat")
+        assert wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", 10)
+        assert processes.is_alive(ours.pid)
+        processes.end([ours.pid])
+        assert not processes.is_alive(ours.pid)
 
 
 def test_what_people_run_themselves_is_not_the_service(tmp_path, monkeypatch):

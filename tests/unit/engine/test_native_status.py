@@ -11,6 +11,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.mlops.stack.plugins.module_utils import processes
 
 from support.deployment import wait_for
 from support.modules import run_module
@@ -19,9 +20,7 @@ from support.modules import run_module
 def kill_supervisor(svc):
     for pid in svc.supervisor():
         os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    while svc.supervisor() and time.monotonic() < deadline:
-        time.sleep(0.05)
+        assert wait_for(lambda pid=pid: not processes.is_alive(pid))
 
 
 @contextlib.contextmanager
@@ -133,9 +132,8 @@ def test_an_orphan_and_a_dead_supervisor(svc):
     assert svc.look()[1][0] == orphan
     os.kill(pid, signal.SIGKILL)
     (svc.base / "supervisor/supervisor.sock").touch()
-    deadline = time.monotonic() + 20
-    while svc.pids() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    # Not svc.pids(): a process that is being killed loses its command line before it lets go of the port.
+    assert wait_for(lambda: not processes.is_alive(pid))
     assert svc.look() == ("not running", ["The supervisor was killed: make start starts it and the service."])
 
 

@@ -83,7 +83,7 @@ def test_server_info_wants_a_login():
 
 
 def test_the_door_lets_the_admin_in_alone(tmp_path):
-    server, other = Server(tmp_path), Server(tmp_path)
+    server, other, elsewhere = Server(tmp_path / "one"), Server(tmp_path / "one"), Server(tmp_path / "two")
     assert server.ask(EXPERIMENTS, "admin")[0] == 200
     status, body = server.ask(EXPERIMENTS, "bob")
     assert (status, json.loads(body)["message"]) == (503, CLOSED)
@@ -103,14 +103,14 @@ def test_the_door_lets_the_admin_in_alone(tmp_path):
     assert server.ask(EXPERIMENTS, "bob")[0] == 503
     assert json.loads(server.ask(DOOR, "admin", method="POST")[1]) == {"open": True, "changed": True}
     assert json.loads(server.ask(DOOR, "admin", method="POST")[1]) == {"open": True, "changed": False}
-    # The other worker, and a start of the same version, find it open; those of another version or database do not.
-    assert other.ask(EXPERIMENTS, "bob")[0] == 200
+    # The other worker, and a start of the same version, find it open; another host, version or database does not.
+    assert (other.ask(EXPERIMENTS, "bob")[0], elsewhere.ask(EXPERIMENTS, "bob")[0]) == (200, 503)
     for version, database, is_open in (
         ("3.17.2", "auth", True),
         ("3.18.0", "auth", False),
         ("3.17.2", "another", False),
     ):
-        assert Door(str(tmp_path), version, f"sqlite:///{database}.db", "admin").is_open() is is_open
+        assert Door(str(tmp_path / "one"), version, f"sqlite:///{database}.db", "admin").is_open() is is_open
     assert server.ask(DOOR, "bob", method="POST")[0] == 403 and server.ask(DOOR, method="DELETE")[0] == 405
 
 
@@ -138,3 +138,13 @@ def test_what_is_no_request_is_passed_on():
     server.guard.wrapped = wrapped
     asyncio.run(server.guard({"type": "lifespan"}, None, None))
     assert seen == ["lifespan"]
+
+
+def test_a_websocket_is_closed():
+    server, sent = Server(), []
+
+    async def send(message):
+        sent.append(message["type"])
+
+    asyncio.run(server.guard({"type": "websocket", "path": EXPERIMENTS, "headers": []}, None, send))
+    assert sent == ["websocket.close"] and server.asked == []

@@ -37,6 +37,9 @@ class Guard:
         self.prefix, self.assistant = prefix, assistant
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})  # MLflow has none.
+            return
         if scope["type"] != "http":
             await self.wrapped(scope, receive, send)
             return

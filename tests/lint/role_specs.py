@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +22,8 @@ SKELETON = (
 LACKS: dict[tuple[str, str], str] = {}
 # An option that is a list of free dicts must say who looks inside.
 VALIDATED = "validated by"
+# Comments, and texts in an expression.
+NO_CODE = re.compile(r"""(?:^|\s)#\s.*|"[^"{}]*"|'[^'{}]*'""")
 
 
 def role_problems(role: Path) -> list[str]:
@@ -32,6 +35,7 @@ def role_problems(role: Path) -> list[str]:
         defaults = load(defaults_file) or {}
         problems += entry_problems(role.name, entries)
         problems += default_problems(role.name, entries, defaults)
+        problems += boolean_problems(role)
     return problems
 
 
@@ -102,6 +106,26 @@ def default_problems(role: str, entries: Mapping[str, Mapping], defaults: Mappin
                 yield f"{where} has a default, which Ansible only reads from defaults/main.yml"
             elif literal(given) and literal(real) and given != real:
                 yield f"{where} defaults to {given!r}, in defaults/main.yml to {real!r}"
+
+
+def boolean_problems(role: Path) -> Iterator[str]:
+    """Booleans that people give as -e option=false are texts, and a text counts as true: `| bool`, or handed on as they are."""
+    options = {
+        name for spec_file in role.parent.glob("*/meta/argument_specs.yml") for name in boolean_options(spec_file)
+    }
+    if not options:
+        return
+    bare = re.compile(rf"(?<![\w.])({'|'.join(sorted(options))})\b(?!\s*[:|]| \}}\}}\"$)")
+    for file in sorted((*role.glob("tasks/**/*.yml"), *role.glob("vars/**/*.yml"))):
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            for name in bare.findall(NO_CODE.sub("", line)):
+                where = f"roles/{role.name}/{file.relative_to(role)}:{number}"
+                yield f"{where}: {name} is a boolean that may come as a text: {name} | bool"
+
+
+def boolean_options(spec_file: Path) -> Iterator[str]:
+    for entry in ((load(spec_file) or {}).get("argument_specs") or {}).values():
+        yield from (name for name, spec in entry.get("options", {}).items() if spec.get("type") == "bool")
 
 
 def literal(value: object) -> bool:

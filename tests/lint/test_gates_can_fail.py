@@ -245,6 +245,28 @@ def test_a_template_equals_any_default(tmp_path: Path):
     assert role_specs.role_problems(role(tmp_path, defaults={**DEFAULTS, "mlflow_port": "{{ stack_port }}"})) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "is_good"),
+    [
+        ("when: mlflow_keep", False),
+        ("when: not mlflow_keep and mlflow_port", False),
+        ('x: "{{ 1 if mlflow_keep else 0 }}"', False),
+        ("when: not mlflow_keep | bool", True),
+        ('mlflow_keep: "{{ mlflow_keep }}"', True),
+        ("x: \"{{ 'mlflow_keep is off' if mlflow_keeps else '' }}\" # mlflow_keep", True),
+    ],
+)
+def test_a_role_that_takes_a_text_for_true(tmp_path: Path, line: str, is_good: bool):
+    folder = role(tmp_path)
+    other = folder.parent / "stack/meta"
+    other.mkdir(parents=True)
+    options = {"mlflow_keep": {"type": "bool", "description": "Of another role."}}
+    (other / "argument_specs.yml").write_text(json.dumps({"argument_specs": {"main": {"options": options}}}))
+    (folder / "tasks/main.yml").write_text(f"---\n{line}\n", encoding="utf-8")
+    sentence = "roles/mlflow/tasks/main.yml:2: mlflow_keep is a boolean that may come as a text: mlflow_keep | bool"
+    assert role_specs.role_problems(folder) == ([] if is_good else [sentence])
+
+
 def test_a_role_with_a_stale_readme(tmp_path: Path):
     folder = role(tmp_path)
     assert role_readme.readme_problems(folder)

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.mlops.stack.plugins.module_utils.passwords import SHORTEST, password_problem
 from ansible_collections.mlops.stack.plugins.module_utils.texts import text_problem
 
 # A name that nobody has to quote, neither in SQL nor in pg_hba.conf.
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
-PASSWORD = re.compile(r"[!-~]{12,}")
 EXTENSION = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 KEYS = {"name", "owner", "password", "extensions"}
 # Not databases of ours, and words that pg_hba.conf and SQL read differently.
@@ -104,8 +104,11 @@ def to_pg_hba(databases, networks, extra, in_container=False):
     return "\n".join([lines[0], *extra, *lines[1:]]) + "\n"
 
 
-def postgres_problems(databases, settings=None):
-    """What is wrong with the declared DATABASES and SETTINGS, one sentence each. No password is in them."""
+def postgres_problems(databases, settings=None, least=SHORTEST):
+    """What is wrong with the declared DATABASES and SETTINGS, one sentence each. No password is in them.
+
+    LEAST is the length that passwords must have.
+    """
     problems, names, passwords = [], set(), {}
     for number, entry in enumerate(databases):
         where = f"postgres_databases[{number}]"
@@ -119,10 +122,10 @@ def postgres_problems(databases, settings=None):
         problems += _name_problems(entry, where)
         problems += _extension_problems(entry, where)
         name, owner, password = entry.get("name"), entry.get("owner"), entry.get("password")
-        if password is not None and text_problem(password):
-            problems.append(f"{where}: the password {text_problem(password)}.")
-        elif password is None or not PASSWORD.fullmatch(password):
-            problems.append(f"{where} needs a password of 12 or more printable ASCII characters without spaces.")
+        if password is None:
+            problems.append(f"{where} has no password: give its owner one.")
+        elif problem := password_problem(password, least):
+            problems.append(f"{where}: the password {problem}.")
         elif isinstance(owner, str) and passwords.setdefault(owner, password) != password:
             problems.append(
                 f"{where} gives its owner '{owner}' another password than an earlier entry: give both the same."

@@ -36,9 +36,15 @@ options:
     choices: [effective, current]
     default: effective
   list:
-    description: Return names instead of values. V(all) are those of all secrets, V(pending) of those for which a new value waits.
+    description:
+      - Return names instead of values. V(all) are those of all secrets, V(pending) of those for which a new value waits, V(old) of those
+        whose value was written more than O(days) ago, by the times of the files.
     type: str
-    choices: [all, pending]
+    choices: [all, pending, old]
+  days:
+    description: With O(list=old), how old a value may become. 0 finds none.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -63,15 +69,14 @@ import os
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.mlops.stack.plugins.module_utils.secret_files import (
+    PLACEHOLDER,
     effective_path,
     existing_secrets,
+    old_secrets,
     pending_names,
     read_secret,
     secret_path,
 )
-
-# Long enough and odd enough to pass every check of a real password, and to be recognised when it turns up.
-PLACEHOLDER = "to-be-generated-by-this-run"
 
 
 class LookupModule(LookupBase):
@@ -85,10 +90,14 @@ class LookupModule(LookupBase):
         self.set_options(var_options=self._templar.template(written), direct=kwargs)
         directory = self.get_option("directory")
         planned = self.get_option("planned") or variables.get("ansible_check_mode", False)
+        names_of = {"all": existing_secrets, "pending": pending_names, "old": self._old_secrets}
         if self.get_option("list"):
-            return (existing_secrets if self.get_option("list") == "all" else pending_names)(directory)
+            return names_of[self.get_option("list")](directory)
         path_of = secret_path if self.get_option("which") == "current" else effective_path
         return [self._read(directory, name, path_of(directory, name), planned) for name in terms]
+
+    def _old_secrets(self, directory):
+        return old_secrets(directory, self.get_option("days"))
 
     def _read(self, directory, name, path, planned):
         try:

@@ -13,9 +13,9 @@ from typing import Any
 from .capabilities import permission_problem
 from .entries import duplicate_names, duplicates, parse_entries, parse_entry, readable
 from .hiding import occurring
+from .passwords import SHORTEST, length_problem
 from .texts import clean, text_problem
 
-MIN_PASSWORD = 12  # MLflow's own rule (mlflow/server/auth/sqlalchemy_store.py); enforced for changes since 3.17 only
 OLD_DEFAULT_PASSWORD = "password1234"  # noqa: S105 - MLflow's published default up to 3.16.0, refused here; not a secret
 
 PERMISSION_SPEC = {
@@ -63,15 +63,18 @@ class User:
     permissions: Sequence[Permission] = ()
 
 
-def parse_users(raw: Any) -> tuple[list[User], list[str]]:
-    """The declared users, and what is wrong with them (as far as it does not depend on the server's version)."""
+def parse_users(raw: Any, least: int = SHORTEST) -> tuple[list[User], list[str]]:
+    """The declared users, and what is wrong with them (as far as it does not depend on the server's version).
+
+    :arg least: the length that their passwords must have.
+    """
     entries, problems = parse_entries(raw, USER_SPEC, "users")
     users = []
     for where, values in entries:
         found, wrong = parse_entries(values.get("permissions"), PERMISSION_SPEC, f"{where}: permissions", key="")
         permissions = [make_permission(place, value) for place, value in found]
         values["permissions"] = permissions
-        problems += wrong + user_problems(where, values)
+        problems += wrong + user_problems(where, values, least)
         for permission in permissions:
             problems += permission_problems(permission)
         problems += duplicates([(p.place, p.title) for p in permissions], "declare it once", where)
@@ -126,7 +129,7 @@ def make_permission(where: str, values: dict) -> Permission:
     )
 
 
-def user_problems(where: str, values: dict) -> list[str]:
+def user_problems(where: str, values: dict, least: int = SHORTEST) -> list[str]:
     """Names and passwords which MLflow takes, but with which nobody can log in, or not everywhere."""
     problems = []
     name, password = values["name"], clean(values.get("password"))
@@ -144,8 +147,8 @@ def user_problems(where: str, values: dict) -> list[str]:
         problems.append(f"{where}: name has {len(name)} characters; MLflow allows 255")
     if password is None:
         return problems
-    if len(password) < MIN_PASSWORD:
-        problems.append(f"{where}: password must have at least {MIN_PASSWORD} characters")
+    if problem := length_problem(password, least):
+        problems.append(f"{where}: password {problem}")
     elif not (password.isascii() and password.isprintable()):
         problems.append(
             f"{where}: password must be printable ASCII: MLflow takes other characters, but refuses such logins on many"
@@ -184,7 +187,7 @@ def version_problems(users: Sequence[User], version: str) -> list[str]:
 def _telling_passwords(users: Sequence[User]) -> list[str]:
     """A password that is part of a declared name is no secret; and Ansible would blank that name in every result."""
     names = {user.name for user in users} | {p.resource for user in users for p in user.permissions}
-    passwords = {user.password for user in users if user.password and len(user.password) >= MIN_PASSWORD}
+    passwords = {user.password for user in users if user.password and len(user.password) >= SHORTEST}
     telling = occurring(passwords, names)
     return [
         f"{user.where}: password is also (part of) a declared user or resource name; choose another"

@@ -10,6 +10,7 @@ from typing import Any
 from .capabilities import FEATURES, RESERVED_ROLES, can, permission_problem
 from .declaration import PERMISSION_SPEC, Permission, User, make_permission, parse_users, permission_problems
 from .entries import duplicate_names, duplicates, parse_entries
+from .passwords import SHORTEST
 from .texts import QUOTES, value_problems
 
 # What the database has room for (mlflow/server/auth/db/models.py).
@@ -40,12 +41,17 @@ class Role:
 
 def parse_access(raw: Mapping) -> tuple[list[User | Role], list[str]]:
     """mlflow_access: users and roles, each with permissions."""
-    users, problems = parse_users(raw.get("users"))
+    users, problems = parse_users(raw.get("users"), _least_length(raw.get("password_min_length")))
     roles, wrong = parse_roles(raw.get("roles"))
     problems += wrong + _policy_problems(raw)
     if not problems:
         problems = _member_problems(users, roles)
     return [*users, *roles], problems
+
+
+def _least_length(given: Any) -> int:
+    """The length that passwords must have. What is no number is refused by Ansible's own check."""
+    return max(int(given), SHORTEST) if str(given).isdigit() else SHORTEST
 
 
 def parse_roles(raw: Any) -> tuple[list[Role], list[str]]:

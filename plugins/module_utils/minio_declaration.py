@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from .passwords import password_problem
 from .texts import text_problem
 
 # Of the server: a secret key or a root password that is longer could be set, but S3 clients are only tested with up to 40.
@@ -119,8 +120,11 @@ def bucket_name_problem(name) -> str:
     return "must not look like an IP address"
 
 
-def key_problem(kind: str, value) -> str:
+def key_problem(kind: str, value, at_least: int = 0) -> str:
+    """What is wrong with a key. AT_LEAST is the length of a secret key where that is to be more than the server wants."""
     least, most = KEY_LENGTHS[kind]
+    if kind == "secret key" and isinstance(value, str):
+        return password_problem(value, max(least, at_least), most)
     if isinstance(value, (int, float)):
         return text_problem(value)
     if not isinstance(value, str) or not least <= len(value) <= most:
@@ -172,7 +176,7 @@ def _bucket(where: str, entry: dict, problems: list) -> Bucket:
     return Bucket(str(name), versioning, days)
 
 
-def _user(where: str, entry: dict, buckets: set, root_user: str, problems: list) -> User:
+def _user(where: str, entry: dict, buckets: set, root_user: str, least: int, problems: list) -> User:
     key, state = entry["access_key"], entry.get("state", "present")
     wrong = key_problem("access key", key)
     if wrong:
@@ -183,7 +187,7 @@ def _user(where: str, entry: dict, buckets: set, root_user: str, problems: list)
         problems.append(f"{where}: state must be present or absent.")
     if state == "absent":
         return User(str(key), "absent")
-    wrong = key_problem("secret key", entry.get("secret_key"))
+    wrong = key_problem("secret key", entry.get("secret_key"), least)
     if wrong:
         problems.append(f"{where}: the secret_key {wrong}.")
     grants = []
@@ -198,15 +202,18 @@ def _user(where: str, entry: dict, buckets: set, root_user: str, problems: list)
     return User(str(key), "present", tuple(sorted(grants)), str(entry.get("secret_key")))
 
 
-def parse(buckets, users, root_user: str) -> tuple[list[Bucket], list[User], list[str]]:
-    """The declared buckets and users, and one sentence for each thing that is wrong with them."""
+def parse(buckets, users, root_user: str, least: int = 0) -> tuple[list[Bucket], list[User], list[str]]:
+    """The declared buckets and users, and one sentence for each thing that is wrong with them.
+
+    :arg least: the length that secret keys must have, where that is more than the server wants.
+    """
     problems: list[str] = []
     parsed = [
         _bucket(at, entry, problems) for at, entry in _entries(buckets, "buckets", BUCKET_OPTIONS, "name", problems)
     ]
     names = {bucket.name for bucket in parsed}
     people = [
-        _user(at, entry, names, root_user, problems)
+        _user(at, entry, names, root_user, least, problems)
         for at, entry in _entries(users, "users", USER_OPTIONS, "access_key", problems)
     ]
     return parsed, people, problems

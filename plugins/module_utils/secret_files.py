@@ -9,6 +9,7 @@ interrupted in between loses neither, and the next one goes on with the new valu
 from __future__ import annotations
 
 import os
+import time
 from urllib.parse import quote, unquote
 
 from .texts import clean
@@ -17,6 +18,8 @@ from .texts import clean
 PENDING = "+new"
 # Whose the store is, see store_owners.py.
 OWNERS = ".+inventory"
+# Stands for a secret that this run is going to generate. Odd enough to be recognised when it turns up.
+PLACEHOLDER = "to-be-generated-by-this-run"
 
 
 def secret_path(directory: str, name: str) -> str:
@@ -57,6 +60,22 @@ def existing_secrets(directory: str) -> list[str]:
 def pending_names(directory: str) -> list[str]:
     """The names of the secrets for which a new value waits."""
     return sorted(unquote(name[: -len(PENDING)]) for name in _files(directory) if name.endswith(PENDING))
+
+
+def old_secrets(directory: str, days: int) -> list[str]:
+    """The names of the secrets whose value, or the new one that waits, was written more than DAYS ago; none for 0.
+
+    By the time of the file, which a change of the value renews by whatever means, and no run otherwise.
+    """
+    began = time.time() - days * 86400
+    return [name for name in existing_secrets(directory) if days > 0 and _written(directory, name) < began]
+
+
+def _written(directory: str, name: str) -> float:
+    try:
+        return os.stat(effective_path(directory, name)).st_mtime
+    except OSError:  # A run beside this one has just removed it.
+        return time.time()
 
 
 def unfinished_files(directory: str) -> list[str]:

@@ -45,8 +45,8 @@ options:
         required: true
       password:
         description:
-          - At least 12 printable ASCII characters. A trailing newline is dropped. Required for users that do not
-            exist yet.
+          - At least 12 printable ASCII characters (O(password_min_length)). A trailing newline is dropped. Required
+            for users that do not exist yet.
           - It must be a string; numbers have to be quoted. It must not be part of a declared user or resource name.
         type: str
       admin:
@@ -191,6 +191,10 @@ options:
     type: str
     choices: [always, on_create]
     default: always
+  password_min_length:
+    description: How many characters the passwords in O(users) must have. Less than 12, MLflow's own rule, means 12.
+    type: int
+    default: 12
   concurrency:
     description:
       - How many requests are sent at a time at most, from 1 to 32. What depends on its order keeps it; with 1, changes
@@ -378,13 +382,9 @@ def main():
             "unlisted_users": unlisted,
             "unlisted_roles": unlisted,
             "unlisted_permissions": {**unlisted, "choices": ["keep", "remove", "remove_all"]},
-            # The name of a policy: without no_log=False, Ansible takes it for a password.
-            "update_password": {
-                "type": "str",
-                "choices": ["always", "on_create"],
-                "default": "always",
-                "no_log": False,
-            },
+            # The name of a policy, and a number: without no_log=False, Ansible takes them for passwords.
+            "update_password": {**unlisted, "choices": ["always", "on_create"], "default": "always", "no_log": False},
+            "password_min_length": {"type": "int", "default": 12, "no_log": False},
             "concurrency": {"type": "int", "default": 4},
             "protected_users": {"type": "list", "elements": "str", "default": []},
             **PLANNED_RESOURCES_SPEC,

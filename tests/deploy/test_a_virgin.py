@@ -48,6 +48,7 @@ BAD = {
             "mlflow_version": 3.1,
             "mlflow_protected_users": ["root", 7],
             "mlflow_environment_extra": {"A": {"b": 1}, "C": None, "bad-name": "x"},
+            "stack_password_min_length": 8,
         },
         [
             "stack_no_proxy must be a list, and is a text",
@@ -58,6 +59,7 @@ BAD = {
             "mlflow_protected_users[1] must be a text, and is a number",
             "mlflow_environment_extra: C is null",
             "mlflow_environment_extra: 'bad-name' is no name of a variable",
+            "stack_password_min_length is 8, and MLflow takes none with less than 12 characters",
         ],
     ),
     "settings": (
@@ -74,7 +76,7 @@ BAD = {
         [
             "mlflow_default_permission is 'read': MLflow 3.17.2 knows READ, USE",
             "mlflow_static_prefix '/static-ml' begins like one of MLflow's public paths, which switches authentication off",
-            "mlflow_admin_password must have 12 or more printable ASCII characters",
+            "mlflow_admin_password must have at least 12 characters",
             "mlflow_admin_user is 'ad:min'",
             "mlflow_port is 70000: give a port from 1 to 65535",
             "The interpreter /usr/bin/python9 does not run",

@@ -141,6 +141,33 @@ def test_who_may_write_by_a_role_does_not_fail_the_verification(deployed):
         deployed.play("playbooks/access.yml", mlflow_roles=[{"name": "growth", "state": "absent"}]).ok()
 
 
+def test_status_names_old_secrets(deployed):
+    """By the times of their files; also in check mode, and without a failure or a change."""
+    paths = [deployed.secrets / name for name in ("mlflow_admin_password", "mlflow_user_bob")]
+    now = time.time()
+    for path in paths:
+        os.utime(path, (now, now - 100 * 86400))
+    line = "mlflow_admin_password (make passwd), mlflow_user_bob. How each is changed: docs/security.md"
+    try:
+        shown = deployed.make("status").ok()
+        assert shown.changed == 0 and f"- Older than 90 days: {line}" in shown.out, shown.out
+        checked = deployed.play("playbooks/status.yml", "--check", stack_secret_age_days=99).ok()
+        assert checked.changed == 0 and f"- Older than 99 days: {line}" in checked.out, checked.out
+        for run in (shown, checked):
+            assert not [path for path in paths if path.read_text().strip() in run.out]
+    finally:
+        for path in paths:
+            os.utime(path)
+    assert "Older than" not in deployed.play("playbooks/status.yml").ok().out
+
+
+def test_a_short_password_is_refused_on_a_server_that_runs(deployed):
+    """There its module compares, and not the filter that judges without a server."""
+    users = [{"name": "dora", "password": "sixteen-letters!"}]
+    refused = deployed.deploy("--check", mlflow_users=users, stack_password_min_length=20)
+    refused.refused("users[0] (dora): password must have at least 20 characters")
+
+
 def test_a_stopped_server_is_found(deployed):
     deployed.play("playbooks/stop.yml").ok()
     assert not deployed.is_healthy()

@@ -311,3 +311,19 @@ def test_removed_with_the_data_nothing_is_left(laptop):
     assert not container_ids() and "mlops-stack" not in docker("network", "ls", "--format", "{{.Name}}").split()
     left = list((laptop.home / ".local").rglob("*mlops-stack*"))
     assert left == [], left
+
+
+def test_mlflow_alone_as_the_page_has_it(laptop):
+    """The inventory of docs/docker.md, in check mode: SQLite and a folder, and no other service."""
+    section = (laptop.clone / "docs/docker.md").read_text().partition("## MLflow alone")[2].partition("\n## ")[0]
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    folder = laptop.clone / "inventories/mine"
+    shutil.copytree(laptop.clone / "inventories/local_docker", folder)
+    (folder / "hosts.yml").write_text(text)
+    (folder / "group_vars/all.yml").unlink()
+    variables = ["-e", json.dumps({"mlflow_port": laptop.ports["mlflow_port"]})]
+    command = [".venv/bin/ansible-playbook", "site.yml", "-i", "inventories/mine", "--check", "--diff", *variables]
+    planned = laptop.run(*command, ANSIBLE_COLLECTIONS_PATH=f"collections:{collections()}").ok()
+    assert planned.changed > 0 and "Would start the service mlflow" in planned.out, planned.out
+    assert f"sqlite:///{laptop.home}/.local/share/mlops-stack/mlflow/mlflow.db" in planned.out, planned.out
+    assert not container_ids() and "postgres" not in planned.out and "minio" not in planned.out, planned.out

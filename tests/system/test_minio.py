@@ -340,7 +340,7 @@ def test_what_stands_in_the_way_is_said_at_once(here, tmp_path, short):
         "minio_method: url needs minio_download_url",
         "minio_method: url needs minio_checksum",
         "give a port from 1 to 65535 that is not minio_port",
-        "minio_root_password must have 8 to 40 characters",
+        "minio_root_password must have 12 to 40 characters",
         "minio_buckets[0] (Data_Sets): the name of a bucket must hold lower-case letters",
         "must have 3 to 63 characters",
         "minio_users[0] (writer): buckets[0] (datasets) is no declared bucket",

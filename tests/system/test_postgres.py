@@ -56,7 +56,7 @@ def test_mistakes_are_said_together_before_anything_changes(host):
     )
     done.refused("has the name 'Shop'")
     for part in (
-        "needs a password of 12",
+        "the password must have at least 12 characters",
         "postgres_version is '9'",
         "the service does not see",
         "Something else listens on 127.0.0.1:22",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 from ansible_collections.mlops.stack.plugins.module_utils import secret_files
@@ -187,6 +188,9 @@ LOOKUPS = """
           all: "{{ query('mlops.stack.secret', list='all') }}"
           none: "{{ query('mlops.stack.secret', list='all', directory=nowhere) }}"
           nothing: "{{ query('mlops.stack.secret') }}"
+          old: "{{ query('mlops.stack.secret', list='old', days=90) }}"
+          older: "{{ query('mlops.stack.secret', list='old', days='101') }}"
+          disabled: "{{ query('mlops.stack.secret', list='old', days=0) }}"
           planned: "{{ query('mlops.stack.secret', 'c', which='current', planned=true) }}"
 """
 
@@ -194,6 +198,9 @@ LOOKUPS = """
 def test_lookup_of_values_that_wait(store):
     pending(store, a=NEW)
     (store / "b+4711").write_text("half a val")
+    for name in ("a", "b", ".+inventory", "b+4711"):
+        (store / name).touch()
+        os.utime(store / name, (time.time() - 100 * 86400,) * 2)
     site = Site(store.parent, LOOKUPS)
     site.run(ANSIBLE_REMOTE_TMP=str(store.parent / "tmp"))
     current = [(store / name).read_text().strip() for name in ("a", "b")]
@@ -204,5 +211,8 @@ def test_lookup_of_values_that_wait(store):
         "all": ["a", "b"],
         "none": [],
         "nothing": [],
+        "old": ["b"],  # The new value of a is from now.
+        "older": [],
+        "disabled": [],
         "planned": ["to-be-generated-by-this-run"],
     }

@@ -204,7 +204,7 @@ def test_a_good_declaration():
     assert minio_problems({"buckets": [], "users": removed}, "admin", "root-password") == []
     assert minio_problems({"buckets": [], "users": []}, "me", "x") == [
         "minio_root_user must have 3 to 20 characters.",
-        "minio_root_password must have 8 to 40 characters.",
+        "minio_root_password must have 12 to 40 characters.",
     ]
 
 

@@ -23,6 +23,10 @@ def test_what_is_refused_never_arrives():
     server = Server()
     status, body = server.ask(EXPERIMENTS, "bob", method="POST", body=b'"{}"')
     assert (status, json.loads(body)["message"]) == (400, "The body must be a JSON object.")
+    # Whoever has not logged in is asked to do that first.
+    status, body = server.ask(EXPERIMENTS, method="POST", body=b'"{}"')
+    assert (status, json.loads(body)["message"]) == (401, "Log in first.")
+    assert server.headers[b"www-authenticate"] == b'Basic realm="mlflow"'
     assert server.asked == []
 
 

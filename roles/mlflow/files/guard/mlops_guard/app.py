@@ -57,7 +57,7 @@ class Guard:
                 request.check_content(body)
                 receive = replay(body, receive)
         except RefusedError as refused:
-            if refused.status == 400 and not request.header(b"authorization"):
+            if refused.status in (400, 403) and not request.header(b"authorization"):
                 refused = RefusedError(401, "Log in first.", www_authenticate=BASIC)
             self.audit.note(request, refused.status)
             await self._answer(

@@ -143,6 +143,7 @@ def test_moved_with_all_that_was_there(host):
     assert play(host, "site", "--diff", mlflow_version=OLD, mlflow_migrate=True).ok().changed > 0
     assert as_bob(host, FIND) == "0.75 kept"
     assert host.shell("cd /var/lib/mlops-stack/mlflow; ls; ls moved").split() == [
+        "guard",
         "moved",
         "artifacts",
         "auth.db",

@@ -23,6 +23,10 @@ def test_what_is_refused_never_arrives():
     server = Server()
     status, body = server.ask(EXPERIMENTS, "bob", method="POST", body=b'"{}"')
     assert (status, json.loads(body)["message"]) == (400, "The body must be a JSON object.")
+    # Whoever has not logged in is asked to do that first.
+    status, body = server.ask(EXPERIMENTS, method="POST", body=b'"{}"')
+    assert (status, json.loads(body)["message"]) == (401, "Log in first.")
+    assert server.headers[b"www-authenticate"] == b'Basic realm="mlflow"'
     assert server.asked == []
 
 
@@ -30,15 +34,14 @@ def test_what_is_refused_never_arrives():
 @pytest.mark.parametrize("path", ["/ajax-api/3.0/mlflow/assistant/config", "/ajax-api/3.0/mlflow/assistant"])
 def test_nobody_may_use_the_assistant(path, prefix):
     server = Server(prefix=prefix)
-    for user in ("", "bob", "admin"):
-        assert server.ask(path, user, method="PUT", body=b"{}")[0] == 403
-    assert server.asked == []
+    statuses = [server.ask(path, user, method="PUT", body=b"{}")[0] for user in ("", "bob", "admin")]
+    assert statuses == [401, 403, 403] and server.asked == []
 
 
 def test_admins_may_use_the_assistant_where_it_is_on():
     server = Server(assistant=True)
     path = "/ajax-api/3.0/mlflow/assistant/config"
-    assert [server.ask(path, user)[0] for user in ("", "bob", "admin")] == [403, 403, 200]
+    assert [server.ask(path, user)[0] for user in ("", "bob", "admin")] == [401, 403, 200]
     assert server.ask(path, "admin", "wrong")[0] == 403
 
 

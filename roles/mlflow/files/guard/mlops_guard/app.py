@@ -57,6 +57,8 @@ class Guard:
                 request.check_content(body)
                 receive = replay(body, receive)
         except RefusedError as refused:
+            if refused.status in (400, 403) and not request.header(b"authorization"):
+                refused = RefusedError(401, "Log in first.", www_authenticate=BASIC)
             self.audit.note(request, refused.status)
             await self._answer(
                 send, refused.status, {"error_code": "REFUSED_BY_GUARD", "message": refused.sentence}, refused.headers

@@ -129,6 +129,13 @@ def test_what_it_is_for(deployed):
     assert "proven: carol was refused to log to 'churn'" in out
 
 
+def test_status_says_what_the_service_uses(deployed):
+    out = deployed.make("status").ok().out
+    assert re.search(
+        rf"^Memory: \d+ megabytes\. Disk: [0-9.]+ \w+bytes in {deployed.data}/mlflow\.$", out, re.MULTILINE
+    ), out
+
+
 def test_who_may_write_by_a_role_does_not_fail_the_verification(deployed):
     """carol has READ herself."""
     may = {"resource_type": "experiment", "resource": "churn", "permission": "EDIT"}

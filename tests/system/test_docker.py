@@ -151,6 +151,7 @@ def test_from_nothing_to_a_verified_stack(laptop):
     status = laptop.play("status").ok().out
     assert len(re.findall(r"^(?:postgres|minio|mlflow) .* healthy ", status, re.MULTILINE)) == 3, status
     assert not re.findall(r"^- ", status, re.MULTILINE), status
+    assert len(re.findall(r"^Memory: \d+ megabytes\. Disk: [0-9.]+ \w+bytes in /", status, re.MULTILINE)) == 3, status
 
 
 def test_values_arrive_unchanged_and_one_container_changes(laptop):

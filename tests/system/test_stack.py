@@ -94,6 +94,7 @@ def test_the_first_real_deployment_of_the_readme(host, clone):
         assert re.findall(r"/written': (.*)", host.shell(f"{touch}; true")) == ["Read-only file system"] * 3, unit
     status = type_in(host, clone, "make status INVENTORY=single_vm").out
     assert len(re.findall(r"^(?:postgres|minio|mlflow) .* healthy ", status, re.MULTILINE)) == 3, status
+    assert len(re.findall(r"^Memory: \d+ megabytes\. Disk: [0-9.]+ \w+bytes in /", status, re.MULTILINE)) == 3, status
     destroy = "make destroy INVENTORY=single_vm CONFIRM=yes DATA=yes"
     type_in(host, clone, destroy, "-e stack_teardown_packages=true")
     assert host.left_over(virgin) == {}

@@ -9,6 +9,7 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_QUIET PIP_DRY_RUN PIP_NO_DEPS PIP_RE
 
 # INVENTORY=single_vm   another inventory, a folder below inventories/ or a path
 # CHECK=yes             show what would change, change nothing
+# REBUILD=yes           deploy: build MLflow's image again, without Docker's cache
 # SERVICE=mlflow        status, logs, start, stop, restart, destroy: this service alone, or several with commas between them
 # ARGS="-e …"           more words for ansible-playbook
 # Words count on the command line only: LINES, USER and DATA may well stand in the environment and mean something else.
@@ -50,7 +51,7 @@ help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z_ -]+:.*## / {printf "  make %-30s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deploy: .venv/installed $(if $(needs),collections) ## Deploy the stack (INVENTORY=local CHECK=yes ARGS="-e mlflow_port=5001")
-	@$(play) site.yml
+	@$(play) site.yml $(call option,REBUILD,mlflow_image_rebuild)
 
 access: .venv/installed ## Bring users, roles, permissions, experiments and models to MLflow, and nothing else (CHECK=yes)
 	@$(play) playbooks/access.yml

@@ -67,6 +67,7 @@ def test_a_user_arrives_as_it_was_given(checkout, user):
         ("secrets_import", "FILE", "secrets_file"),
         ("init_inventory", "INTO", "inventory_path"),
         ("status", "SERVICE", "stack_services"),
+        ("deploy", "REBUILD", "mlflow_image_rebuild"),
     ],
 )
 def test_a_path_with_a_space_is_one_word(checkout, target, word, variable):

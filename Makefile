@@ -10,12 +10,12 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_QUIET PIP_DRY_RUN PIP_NO_DEPS PIP_RE
 # INVENTORY=single_vm   another inventory, a folder below inventories/ or a path
 # CHECK=yes             show what would change, change nothing
 # REBUILD=yes           deploy: build MLflow's image again, without Docker's cache
-# SERVICE=mlflow        status, logs, start, stop, restart, destroy: this service alone, or several with commas between them
+# SERVICE=mlflow        status, shell, logs, start, stop, restart, destroy: this service alone, or several with commas between them
 # ARGS="-e …"           more words for ansible-playbook
 # Words count on the command line only: LINES, USER and DATA may well stand in the environment and mean something else.
-given = $(if $(filter command,$(origin $(1))),$($(1)))
+given = $(if $(filter command,$(origin $(1))),$(value $(1)))
 
-# What somebody gives may hold spaces and quotes: one word for the shell, a string for Ansible, one path for make itself.
+# What somebody gives may hold spaces, quotes and dollars: one word for the shell, a string for Ansible, one path for make itself.
 empty :=
 quoted = '$(subst ','\'',$(1))'
 string = "$(subst ",\",$(subst \,\\,$(1)))"
@@ -44,7 +44,7 @@ pytest = .venv-test/bin/pytest -v --dist loadfile --no-loadscope-reorder
 quick = tests/deploy tests/lint tests/integration tests/unit
 long = tests/system tests/operations
 
-.PHONY: help collections deploy access access_dump verify status logs start stop restart destroy teardown credentials passwd \
+.PHONY: help collections deploy access access_dump verify status shell logs start stop restart destroy teardown credentials passwd \
   secrets_export secrets_import init_inventory pin lint test test-all profile-tests clean
 
 help: ## Show what there is
@@ -64,6 +64,13 @@ verify: .venv/installed ## Use what was deployed with the real MLflow client
 
 status start stop restart: .venv/installed ## Look at, start, stop or restart the services, or one (SERVICE=mlflow)
 	@$(play) playbooks/$@.yml
+
+# The playbook writes the command into a file, since Ansible gives no terminal to what it runs. Only what the client itself says goes to
+# standard output. How an interactive shell ends says nothing (255 is ssh's own error), and Ctrl-C in it is its own matter.
+shell: .venv/installed ## Open psql, a shell with mc, or a shell beside MLflow (SERVICE=postgres; COMMAND="select 1" runs this alone)
+	@file=$$(mktemp) && trap 'rm -f "$$file"' EXIT && trap : INT && \
+	  $(play) playbooks/shell.yml $(call option,COMMAND,stack_shell_command) -e "{\"stack_shell_file\": \"$$file\"}" >&2 && \
+	  { sh "$$file" $(if $(call given,COMMAND),,|| [ $$? -ne 255 ]); }
 
 # Ctrl-C is the end of following, not an error (99 is how ansible-playbook ends then).
 logs: .venv/installed ## Show what the services said last (LINES=100; FOLLOW=yes goes on until Ctrl-C; SERVICE=mlflow)

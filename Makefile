@@ -21,6 +21,8 @@ quoted = '$(subst ','\'',$(1))'
 string = "$(subst ",\",$(subst \,\\,$(1)))"
 existing = $(wildcard $(subst $(empty) ,\ ,$(1)))
 option = $(if $(call given,$(1)),-e $(call quoted,{"$(2)": $(call string,$(call given,$(1)))}))
+# The same, and Jinja in it is text.
+literal = $(if $(call given,$(1)),-e $(call quoted,{"$(2)": !unsafe $(call string,$(call given,$(1)))}))
 
 inventory := $(if $(call existing,inventories/$(INVENTORY)),inventories/$(INVENTORY),$(INVENTORY))
 
@@ -69,7 +71,7 @@ status start stop restart: .venv/installed ## Look at, start, stop or restart th
 # standard output. How an interactive shell ends says nothing (255 is ssh's own error), and Ctrl-C in it is its own matter.
 shell: .venv/installed ## Open psql, a shell with mc, or a shell beside MLflow (SERVICE=postgres; COMMAND="select 1" runs this alone)
 	@file=$$(mktemp) && trap 'rm -f "$$file"' EXIT && trap : INT && \
-	  $(play) playbooks/shell.yml $(call option,COMMAND,stack_shell_command) -e "{\"stack_shell_file\": \"$$file\"}" >&2 && \
+	  $(play) playbooks/shell.yml $(call literal,COMMAND,stack_shell_command) -e "{\"stack_shell_file\": \"$$file\"}" >&2 && \
 	  { sh "$$file" $(if $(call given,COMMAND),,|| [ $$? -ne 255 ]); }
 
 # Ctrl-C is the end of following, not an error (99 is how ansible-playbook ends then).

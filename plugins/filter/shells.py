@@ -73,7 +73,7 @@ def shell_script(client: dict, docker_host: str = "") -> str:
     if client.get("path"):
         parts.append(f'export PATH={shlex.quote(client["path"])}:"$PATH"\n')
     if client.get("folder"):
-        parts.append(f'[ "$owner" ] && exec runuser ${{terminal:+--pty}} --user "$owner" -- {program}\n')
+        parts.append(f'[ "$owner" ] && exec runuser ${{terminal:+--pty}} --user "$owner" -- env HOME="$HOME" {program}\n')
     return "".join([*parts, f"exec {program}\n"])
 
 

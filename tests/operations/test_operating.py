@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 
-import pexpect
 import pytest
+
+from support.terminal import CTRL_C, talk
 
 from .conftest import ROOT, wait_for
 
@@ -95,23 +96,21 @@ def test_one_service(deployed):
 def test_a_shell_on_a_terminal(deployed, tmp_path):
     """With make, and by the command that the playbook prints; Ctrl-C is a matter of the shell."""
     arguments = " ".join(f"-e {name}={value}" for name, value in deployed.variables().items())
-    environment = {**deployed.env, "TERM": "dumb", "TMPDIR": str(tmp_path)}
+    environment = {**deployed.env, "TMPDIR": str(tmp_path)}
     printed = deployed.play("playbooks/shell.yml", stack_services="mlflow", environment={"TMPDIR": str(tmp_path)}).ok()
     command = re.search(r"^Opens it, once:\n(sh .*)$", printed.out, re.MULTILINE)[1]
-    for words in (["make", "shell", "SERVICE=mlflow", f"ARGS={arguments}"], command.split()):
-        session = pexpect.spawn(
-            words[0], words[1:], cwd=ROOT, env=environment, encoding="utf-8", timeout=120, dimensions=(40, 300)
-        )
-        session.expect(f"MLflow 3.17.2 at {deployed.url}, as admin: python and mlflow are those of the server")
-        session.sendline("python -c 'import mlflow; print(len(mlflow.search_experiments()), \"found\")'")
-        session.expect(r"\d found")
-        session.sendline("sleep 100")
-        session.sendintr()
-        session.sendline("tty; exit 3")
-        session.expect("/dev/pts/")
-        session.expect(pexpect.EOF)
-        session.close()
-        assert session.exitstatus == (0 if words[0] == "make" else 3), session.before
+    dialogue = [
+        (
+            f"MLflow 3.17.2 at {deployed.url}, as admin: python and mlflow",
+            "python -c 'import mlflow; print(mlflow.__version__)'",
+        ),
+        (r"3\.17\.2\r", "echo wait; sleep 100"),
+        ("wait\r", CTRL_C),
+        (r"\^C", "tty; exit 3"),
+        ("/dev/pts/", ""),
+    ]
+    assert talk(["make", "shell", "SERVICE=mlflow", f"ARGS={arguments}"], dialogue, ROOT, environment) == 0
+    assert talk(command.split(), dialogue, ROOT, environment) == 3
     assert list(tmp_path.iterdir()) == []
 
 

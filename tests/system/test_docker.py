@@ -26,6 +26,7 @@ from support.mlflow_server import free_port
 from support.stand_ins import registry, stand_ins
 from timing import record
 
+from . import shells_in_docker
 from .account import PASSED_ON
 
 NAME = "mlops-docker"
@@ -200,6 +201,14 @@ def test_what_was_done_by_hand_is_found_and_healed(laptop):
     assert docker("container", "inspect", "--format", "{{.HostConfig.PidsLimit}}", "mlops-stack-postgres") == "4096"
     assert laptop.play("site", "--check", "--diff").ok().changed == 0
     assert "this_machine mlflow | " in laptop.play("logs", stack_log_lines=5).ok().out
+
+
+def test_shells_in_the_containers(laptop):
+    shells_in_docker.look_around(laptop)
+    docker("stop", "mlops-stack-minio")
+    stopped = laptop.run("make", "shell", "INVENTORY=local_docker", "SERVICE=minio")
+    docker("start", "mlops-stack-minio")
+    stopped.refused("MinIO does not run on this_machine: make start starts it, and make status says more.")
 
 
 def test_refused_before_anything_changes(laptop):

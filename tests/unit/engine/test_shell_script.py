@@ -98,7 +98,7 @@ def test_root_works_as_the_account_of_the_service(tmp_path, service):
     os.chown(tmp_path / "data", 65534, 65534)
     done = run(tmp_path, {"program": ["bash", "-l"], "environment": {"SECRET": "s3cret"}, **service})
     assert done.stdout.split("\n") == [
-        "<--user><nobody><--><bash><-l>",
+        f"<--user><nobody><--><env><HOME={tmp_path}/data><bash><-l>",
         f"SECRET=s3cret DOCKER_HOST= HOME={tmp_path}/data",
     ]
 
@@ -108,7 +108,7 @@ COMMANDER = '#!/bin/sh\necho "GNU Midnight Commander 4.8.29"\n'
 
 
 def with_mc(tmp_path, *command):
-    text = (ROLES / "minio/files/shell.sh").read_text()
+    text = (ROLES / "minio/files/client_shell").read_text()
     variables = {"MC_HOST_stack": "http://x", "MC_PLACE": "on alpha"}
     # Not the programs of this machine, but those that a shell needs.
     for name in ("sh", "rm", "env", "sed"):

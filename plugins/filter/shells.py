@@ -60,7 +60,7 @@ def shell_script(client: dict, docker_host: str = "") -> str:
     program = shlex.join(str(word) for word in client["program"])
     parts = [HEAD, f"export DOCKER_HOST={shlex.quote(docker_host)}\n" if docker_host else ""]
     if client.get("hint"):
-        parts.append(f'[ "$terminal" ] && echo {shlex.quote(client["hint"])} >&2\n')
+        parts.append(f'[ "$terminal" ] && printf "%s\\n" {shlex.quote(client["hint"])} >&2\n')
     if client.get("container"):
         # By name alone: docker takes the values from its own environment.
         names = " ".join(f"--env {name}" for name in sorted(variables))
@@ -73,7 +73,9 @@ def shell_script(client: dict, docker_host: str = "") -> str:
     if client.get("path"):
         parts.append(f'export PATH={shlex.quote(client["path"])}:"$PATH"\n')
     if client.get("folder"):
-        parts.append(f'[ "$owner" ] && exec runuser ${{terminal:+--pty}} --user "$owner" -- env HOME="$HOME" {program}\n')
+        parts.append(
+            f'[ "$owner" ] && exec runuser ${{terminal:+--pty}} --user "$owner" -- env HOME="$HOME" {program}\n'
+        )
     return "".join([*parts, f"exec {program}\n"])
 
 

@@ -105,7 +105,7 @@ def look_around_in_shells(host, clone):
     missing = "There is no client of MinIO (mc, mcli or minio-client) on vm: install one there"
     assert missing in said_in_shell(host, clone, "minio", "mc ls stack")[1]
     dialogue = [
-        ("As the administrator. Databases: mlflow, mlflow_auth", CTRL_C),
+        (r"As the administrator\. Databases: mlflow, mlflow_auth \(\\c NAME goes to one[^#]*postgres=# ", CTRL_C),
         ("postgres=# ", "\\echo :USER '@' :DBNAME"),
         ("postgres @ postgres", "\\q"),
     ]

@@ -10,6 +10,8 @@ import pytest
 from ansible_collections.mlops.stack.plugins.filter.native import to_env_file
 from ansible_collections.mlops.stack.plugins.filter.shells import shell_script
 
+from support.terminal import talk
+
 NASTY = 'it\'s "100%" $HOME `id` \\ #no\n second line'
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 # Its arguments, and what it has of the environment that counts here.
@@ -45,6 +47,14 @@ def test_values_and_words_arrive_as_they_are(tmp_path):
 
 def test_how_the_client_ends_is_how_the_script_ends(tmp_path):
     assert run(tmp_path, {"program": ["sh", "-c", "exit 7"]}).returncode == 7
+
+
+def test_a_hint_is_for_a_terminal(tmp_path):
+    client = {"program": ["echo", "ready"], "hint": r"\c NAME goes there, %s"}
+    assert run(tmp_path, client).stderr == ""
+    (tmp_path / "script").write_text(shell_script(client))
+    dialogue = [(r"\\c NAME goes there, %s\r\nready", "")]
+    assert talk(["sh", tmp_path / "script"], dialogue, tmp_path, dict(os.environ)) == 0
 
 
 def test_a_secret_is_in_no_arguments(tmp_path):

@@ -9,17 +9,20 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_QUIET PIP_DRY_RUN PIP_NO_DEPS PIP_RE
 
 # INVENTORY=single_vm   another inventory, a folder below inventories/ or a path
 # CHECK=yes             show what would change, change nothing
-# SERVICE=mlflow        status, logs, start, stop, restart, destroy: this service alone, or several with commas between them
+# REBUILD=yes           deploy: build MLflow's image again, without Docker's cache
+# SERVICE=mlflow        status, shell, logs, start, stop, restart, destroy: this service alone, or several with commas between them
 # ARGS="-e …"           more words for ansible-playbook
 # Words count on the command line only: LINES, USER and DATA may well stand in the environment and mean something else.
-given = $(if $(filter command,$(origin $(1))),$($(1)))
+given = $(if $(filter command,$(origin $(1))),$(value $(1)))
 
-# What somebody gives may hold spaces and quotes: one word for the shell, a string for Ansible, one path for make itself.
+# What somebody gives may hold spaces, quotes and dollars: one word for the shell, a string for Ansible, one path for make itself.
 empty :=
 quoted = '$(subst ','\'',$(1))'
 string = "$(subst ",\",$(subst \,\\,$(1)))"
 existing = $(wildcard $(subst $(empty) ,\ ,$(1)))
 option = $(if $(call given,$(1)),-e $(call quoted,{"$(2)": $(call string,$(call given,$(1)))}))
+# The same, and Jinja in it is text.
+literal = $(if $(call given,$(1)),-e $(call quoted,{"$(2)": !unsafe $(call string,$(call given,$(1)))}))
 
 inventory := $(if $(call existing,inventories/$(INVENTORY)),inventories/$(INVENTORY),$(INVENTORY))
 
@@ -43,14 +46,14 @@ pytest = .venv-test/bin/pytest -v --dist loadfile --no-loadscope-reorder
 quick = tests/deploy tests/lint tests/integration tests/unit
 long = tests/system tests/operations
 
-.PHONY: help collections deploy access access_dump verify status logs start stop restart destroy teardown credentials passwd \
+.PHONY: help collections deploy access access_dump verify status shell logs start stop restart destroy teardown credentials passwd \
   secrets_export secrets_import init_inventory pin lint test test-all profile-tests clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z_ -]+:.*## / {printf "  make %-30s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deploy: .venv/installed $(if $(needs),collections) ## Deploy the stack (INVENTORY=local CHECK=yes ARGS="-e mlflow_port=5001")
-	@$(play) site.yml
+	@$(play) site.yml $(call option,REBUILD,mlflow_image_rebuild)
 
 access: .venv/installed ## Bring users, roles, permissions, experiments and models to MLflow, and nothing else (CHECK=yes)
 	@$(play) playbooks/access.yml
@@ -63,6 +66,13 @@ verify: .venv/installed ## Use what was deployed with the real MLflow client
 
 status start stop restart: .venv/installed ## Look at, start, stop or restart the services, or one (SERVICE=mlflow)
 	@$(play) playbooks/$@.yml
+
+# The playbook writes the command into a file, since Ansible gives no terminal to what it runs. Only what the client itself says goes to
+# standard output. How an interactive shell ends says nothing (255 is ssh's own error), and Ctrl-C in it is its own matter.
+shell: .venv/installed ## Open psql, a shell with mc, or a shell beside MLflow (SERVICE=postgres; COMMAND="select 1" runs this alone)
+	@file=$$(mktemp) && trap 'rm -f "$$file"' EXIT && trap : INT && \
+	  $(play) playbooks/shell.yml $(call literal,COMMAND,stack_shell_command) -e "{\"stack_shell_file\": \"$$file\"}" >&2 && \
+	  { sh "$$file" $(if $(call given,COMMAND),,|| [ $$? -ne 255 ]); }
 
 # Ctrl-C is the end of following, not an error (99 is how ansible-playbook ends then).
 logs: .venv/installed ## Show what the services said last (LINES=100; FOLLOW=yes goes on until Ctrl-C; SERVICE=mlflow)

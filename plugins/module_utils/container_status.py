@@ -10,6 +10,7 @@ from ansible_collections.mlops.stack.plugins.module_utils import docker_cli, pro
 from ansible_collections.mlops.stack.plugins.module_utils.service_logs import ContainerLog
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import ServiceError, telling
 from ansible_collections.mlops.stack.plugins.module_utils.service_status import entries, full_disk
+from ansible_collections.mlops.stack.plugins.module_utils.usage import usage
 
 # What a container ends with that was told to.
 STOPPED = (0, 130, 137, 143)
@@ -31,6 +32,7 @@ class ContainerStatus:
         self.name, self.directory, self.image = params["name"], params["directory"], params["image"]
         self.files, self.data, self.ports = params["files"], params["data"], params["ports"]
         self.keeps_data, self.free_percent = params["keeps_data"], params["free_percent"]
+        self.measured, self.container = params["measure"], None
         self.state, self.findings, self.exists = "unknown", [], False
 
     def look(self) -> ContainerStatus:
@@ -38,7 +40,7 @@ class ContainerStatus:
         missing = [path for path in self.files if not os.path.exists(path)]
         kept = [folder for folder in self.data if entries(folder)] if self.keeps_data else []
         container = docker_cli.inspect_container(self.name) if engine["answers"] else None
-        self.exists = container is not None
+        self.container, self.exists = container, container is not None
         if len(missing) == len(self.files) and not container:
             self.state = "not deployed"
             self.findings = [
@@ -65,6 +67,13 @@ class ContainerStatus:
         for folder in (folder for folder in self.data if os.path.isdir(folder)):
             self.findings += [sentence for sentence in [full_disk(folder, self.free_percent)] if sentence]
         return self
+
+    def usage(self) -> str:
+        """What it takes of memory and disk, after look()."""
+        if self.state == "not deployed" or not self.measured:
+            return ""
+        runs = bool(self.container and self.container["State"].get("Pid"))
+        return usage(runs, docker_cli.memory(self.container) if runs else None, self.measured)
 
     def _look_at_container(self, container: dict) -> None:
         state, image = container["State"], container["Config"]["Image"]

@@ -106,6 +106,52 @@ def age(pid: int) -> float | None:
         return None
 
 
+def _parents() -> dict[int, int]:
+    """The parent of every process that this user may see."""
+    found = {}
+    if os.path.isdir("/proc/self"):
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as handle:
+                # Counted from the end of the program's name, which may hold spaces.
+                found[int(name)] = int(handle.read().rpartition(b")")[2].split()[1])
+    else:  # macOS
+        listing = subprocess.run(["ps", "-ax", "-o", "pid=,ppid="], capture_output=True, text=True, check=False)
+        for line in listing.stdout.splitlines():
+            pid, parent = line.split()
+            found[int(pid)] = int(parent)
+    return found
+
+
+def with_descendants(pids: list[int]) -> list[int]:
+    """The processes, and all that they started."""
+    parents, family = _parents(), set(pids)
+    while True:
+        more = {pid for pid, parent in parents.items() if parent in family} - family
+        if not more:
+            return sorted(family)
+        family |= more
+
+
+def _memory_of(pid: int) -> int | None:
+    """Bytes; None of a process that ended meanwhile. What several share is divided among them, where that can be read."""
+    with contextlib.suppress(OSError), _as_owner_of(pid), open(f"/proc/{pid}/smaps_rollup", "rb") as handle:
+        for line in handle:
+            if line.startswith(b"Pss:"):
+                return int(line.split()[1]) * 1024
+    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/statm", "rb") as handle:
+        return int(handle.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    if os.path.isdir("/proc/self"):
+        return None
+    said = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return int(said.stdout) * 1024 if said.stdout.strip().isdigit() else None
+
+
+def memory(pids: list[int]) -> int | None:
+    """How many bytes of memory the processes take, with all that they started; None where that is not known."""
+    found = [size for size in map(_memory_of, with_descendants(pids)) if size is not None]
+    return sum(found) if found else None
+
+
 def end(pids: list[int], patience: float = 20.0) -> None:
     """Ask the processes to end, and end them after PATIENCE seconds."""
     for number in (signal.SIGTERM, signal.SIGKILL):

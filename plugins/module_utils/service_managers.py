@@ -31,7 +31,9 @@ class ServiceError(Exception):
     """One sentence for the user."""
 
 
-def run(command: list[str], check: bool = True, env: dict | None = None) -> subprocess.CompletedProcess:
+def run(
+    command: list[str], check: bool = True, env: dict | None = None, timeout: int = 180
+) -> subprocess.CompletedProcess:
     try:
         # A log may hold anything: what is no UTF-8 is replaced.
         done = subprocess.run(
@@ -39,14 +41,14 @@ def run(command: list[str], check: bool = True, env: dict | None = None) -> subp
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            timeout=180,
+            timeout=timeout,
             check=False,
             env=tool_environment() if env is None else env,
         )
     except FileNotFoundError:
         raise ServiceError(f"{command[0]} is missing on this host.") from None
     except subprocess.TimeoutExpired:
-        raise ServiceError(f"'{' '.join(command)}' did not end within 180 seconds.") from None
+        raise ServiceError(f"'{' '.join(command)}' did not end within {timeout} seconds.") from None
     if check and done.returncode:
         reason = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no reason given"]
         raise ServiceError(f"'{' '.join(command)}' failed: {reason[0]}")

@@ -17,6 +17,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.service_managers impor
     is_healthy,
     last_words,
 )
+from ansible_collections.mlops.stack.plugins.module_utils.usage import usage
 
 # In units of 1,000,000 bytes: with less, a database can't be relied on to take another row.
 LEAST_FREE = 20
@@ -43,6 +44,7 @@ class Status:
         self.name, self.directory, self.program = params["name"], params["directory"], params["program"]
         self.files, self.data, self.url = params["files"], params["data"], params["health_url"]
         self.health_timeout, self.free_percent = params["health_timeout"], params.get("free_percent", 0)
+        self.measured = params["measure"]
         self.manager = MANAGERS[params["manager"]](self.name, self.directory)
         self.state, self.findings, self.pid = "unknown", [], 0
 
@@ -64,6 +66,12 @@ class Status:
         self._look_at_port()
         self._look_at_health()
         return self
+
+    def usage(self) -> str:
+        """What it takes of memory and disk, after look()."""
+        if self.state == "not deployed" or not self.measured:
+            return ""
+        return usage(bool(self.pids), processes.memory(self.pids), self.measured)
 
     def _try(self, step) -> None:
         """What can't be looked at is a finding as well."""

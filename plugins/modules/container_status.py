@@ -61,6 +61,11 @@ options:
     description: How much of the disk of its data the service leaves free, in percent. With less, it refuses to write.
     type: int
     default: 0
+  measure:
+    description: Folders whose size to find out, together with the memory that it takes. Nothing is measured without it.
+    type: list
+    elements: path
+    default: []
 extends_documentation_fragment:
   - mlops.stack.attributes.looks
 """
@@ -91,6 +96,11 @@ findings:
   type: list
   elements: str
   sample: ["It is stopped: make start starts it."]
+usage:
+  description: What it takes of memory, and of disk in the folders of O(measure). What can't be found out is said to be not known.
+  returned: success, empty without O(measure) and where nothing is deployed
+  type: str
+  sample: "Memory: 412 megabytes. Disk: 1.3 gigabytes in /var/lib/mlops-stack/mlflow."
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -118,18 +128,20 @@ def main():
                 },
             },
             "free_percent": {"type": "int", "default": 0},
+            "measure": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
+    usage = ""
     try:
         status = ContainerStatus(module.params).look()
-        state, findings, exists = status.state, status.findings, status.exists
+        state, findings, exists, usage = status.state, status.findings, status.exists, status.usage()
     except ServiceError as error:
         state, findings, exists = "not running", [str(error)], False
     except OSError as error:
         state, exists = "not running", False
         findings = [f"{error.filename} can't be looked at: {error.strerror}."]
-    module.exit_json(changed=False, state=state, findings=findings, exists=exists)
+    module.exit_json(changed=False, state=state, findings=findings, exists=exists, usage=usage)
 
 
 if __name__ == "__main__":

@@ -129,6 +129,32 @@ def test_what_it_is_for(deployed):
     assert "proven: carol was refused to log to 'churn'" in out
 
 
+def test_status_says_what_the_service_uses(deployed):
+    out = deployed.make("status").ok().out
+    assert re.search(
+        rf"^Memory: \d+ megabytes\. Disk: [0-9.]+ \w+bytes in {deployed.data}/mlflow\.$", out, re.MULTILINE
+    ), out
+
+
+def test_a_shell_beside_the_server(deployed, arguments_seen, tmp_path):
+    ask = 'mlflow experiments search; echo "$PWD as $MLFLOW_TRACKING_USERNAME {{ 1 }}"; false'
+    said = deployed.make("shell", "SERVICE=mlflow", f"COMMAND={ask}", environment={"TMPDIR": str(tmp_path)})
+    assert said.rc == 2 and re.search(r"^\d+ +churn +mlflow-artifacts:/", said.out, re.MULTILINE), said.out
+    assert f"\n{deployed.data}/mlflow as admin {{{{ 1 }}}}\n" in said.out and said.changed == 0
+    password = deployed.secret("mlflow_admin_password")
+    assert password not in said.out and not [words for words in arguments_seen if password.encode() in words]
+    assert list(tmp_path.iterdir()) == [], "what it starts with is gone"
+
+
+def test_a_shell_of_no_service_and_of_several(deployed):
+    sentence = "Name one service: SERVICE (stack_services) takes postgres, minio or mlflow."
+    for words in ([], ["SERVICE=mlflow,minio"]):
+        deployed.make("shell", *words).refused(sentence)
+    deployed.make("shell", "SERVICE=psql").refused(
+        "There is no service 'psql': SERVICE (stack_services) takes postgres, minio or mlflow."
+    )
+
+
 def test_who_may_write_by_a_role_does_not_fail_the_verification(deployed):
     """carol has READ herself."""
     may = {"resource_type": "experiment", "resource": "churn", "permission": "EDIT"}

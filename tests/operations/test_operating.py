@@ -10,6 +10,8 @@ import subprocess
 
 import pytest
 
+from support.terminal import CTRL_C, talk
+
 from .conftest import ROOT, wait_for
 
 TEXT = 'a line with {{ 7 * 7 }}, {% raw %} and {"json": [1, 2]} \x1b[31min red\x1b[0m'
@@ -91,11 +93,33 @@ def test_one_service(deployed):
     assert findings(deployed) == ("healthy", [])
 
 
+def test_a_shell_on_a_terminal(deployed, tmp_path):
+    """With make, and by the command that the playbook prints; Ctrl-C is a matter of the shell."""
+    arguments = " ".join(f"-e {name}={value}" for name, value in deployed.variables().items())
+    environment = {**deployed.env, "TMPDIR": str(tmp_path)}
+    printed = deployed.play("playbooks/shell.yml", stack_services="mlflow", environment={"TMPDIR": str(tmp_path)}).ok()
+    command = re.search(r"^Opens it, once:\n(sh .*)$", printed.out, re.MULTILINE)[1]
+    dialogue = [
+        (
+            f"MLflow 3.17.2 at {deployed.url}, as admin: python and mlflow",
+            "python -c 'import mlflow; print(mlflow.__version__)'",
+        ),
+        (r"3\.17\.2\r", "echo wait; sleep 100"),
+        ("wait\r", CTRL_C),
+        (r"\^C", "tty; exit 3"),
+        ("/dev/pts/", ""),
+    ]
+    assert talk(["make", "shell", "SERVICE=mlflow", f"ARGS={arguments}"], dialogue, ROOT, environment) == 0
+    assert talk(command.split(), dialogue, ROOT, environment) == 3
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_there(half):
     assert findings(half) == ("not deployed", ["Nothing is deployed here: make deploy does it."])
     out = half.play("playbooks/logs.yml").ok().out
     assert f"mlflow has not written a log yet ({half.base}/mlflow/log/mlflow.log)." in out
     half.play("playbooks/start.yml").refused("mlflow is not deployed on this host: deploy it first")
+    half.make("shell", "SERVICE=mlflow").refused("MLflow is not deployed on this_machine: make deploy does it.")
     assert half.play("playbooks/stop.yml").ok().changed == 0
 
 

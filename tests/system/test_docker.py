@@ -26,6 +26,7 @@ from support.mlflow_server import free_port
 from support.stand_ins import registry, stand_ins
 from timing import record
 
+from . import shells_in_docker
 from .account import PASSED_ON
 
 NAME = "mlops-docker"
@@ -151,6 +152,7 @@ def test_from_nothing_to_a_verified_stack(laptop):
     status = laptop.play("status").ok().out
     assert len(re.findall(r"^(?:postgres|minio|mlflow) .* healthy ", status, re.MULTILINE)) == 3, status
     assert not re.findall(r"^- ", status, re.MULTILINE), status
+    assert len(re.findall(r"^Memory: \d+ megabytes\. Disk: [0-9.]+ \w+bytes in /", status, re.MULTILINE)) == 3, status
 
 
 def test_values_arrive_unchanged_and_one_container_changes(laptop):
@@ -201,6 +203,14 @@ def test_what_was_done_by_hand_is_found_and_healed(laptop):
     assert "this_machine mlflow | " in laptop.play("logs", stack_log_lines=5).ok().out
 
 
+def test_shells_in_the_containers(laptop):
+    shells_in_docker.look_around(laptop)
+    docker("stop", "mlops-stack-minio")
+    stopped = laptop.run("make", "shell", "INVENTORY=local_docker", "SERVICE=minio")
+    docker("start", "mlops-stack-minio")
+    stopped.refused("MinIO does not run on this_machine: make start starts it, and make status says more.")
+
+
 def test_refused_before_anything_changes(laptop):
     wrong = {
         "mlflow_image": "ghcr.io/mlflow/mlflow:v3.17.2",
@@ -243,23 +253,66 @@ def test_a_misspelt_setting_leaves_the_server_alone(laptop):
     assert container_ids() == before
 
 
-def test_images_are_pinned_by_their_digests(laptop, tmp_path):
+@pytest.fixture(scope="module")
+def there(tmp_path_factory):
+    """A registry of one's own with all images; where they are in it stands in `pushed`."""
+    with registry(tmp_path_factory.mktemp("registry")) as running:
+        running.pushed = running.push()
+        yield running
+
+
+def test_images_are_pinned_by_their_digests(laptop, there):
     lock = laptop.clone / "inventories/local_docker/images.lock.txt"
-    with registry(tmp_path / "registry") as there:
-        pushed = there.push()
-        login = {"stack_image_registry": there.host, "stack_image_registry_user": there.user}
-        wrong = laptop.play("site", **login, stack_image_registry_password="not-this-one")
-        assert wrong.rc and f"{there.host} does not let {there.user} in" in wrong.out, wrong.out
-        login["stack_image_registry_password"] = there.password
-        laptop.play("pin", **login).ok()
-        digests = dict(line.split() for line in lock.read_text().splitlines() if not line.startswith("#"))
-        assert digests == {name: place["digest"] for name, place in pushed.items() if "python" not in name}
-        assert laptop.play("site", **login).ok().changed > 0
-        for service in SERVICES:
-            image = docker("container", "inspect", "--format", "{{.Config.Image}}", f"mlops-stack-{service}")
-            assert image.startswith(there.host) and image.partition("@")[2] in digests.values(), image
-        assert there.password not in laptop.printed
+    login = {"stack_image_registry": there.host, "stack_image_registry_user": there.user}
+    wrong = laptop.play("site", **login, stack_image_registry_password="not-this-one")
+    assert wrong.rc and f"{there.host} does not let {there.user} in" in wrong.out, wrong.out
+    login["stack_image_registry_password"] = there.password
+    laptop.play("pin", **login).ok()
+    digests = dict(line.split() for line in lock.read_text().splitlines() if not line.startswith("#"))
+    assert digests == {name: place["digest"] for name, place in there.pushed.items() if "python" not in name}
+    assert laptop.play("site", **login).ok().changed > 0
+    for service in SERVICES:
+        image = docker("container", "inspect", "--format", "{{.Config.Image}}", f"mlops-stack-{service}")
+        assert image.startswith(there.host) and image.partition("@")[2] in digests.values(), image
+    assert there.password not in laptop.printed
     lock.unlink()
+
+
+@pytest.fixture(scope="module")
+def built_images():
+    """Names of images of this test, which are removed when nothing runs from them any more."""
+    names = []
+    yield names
+    subprocess.run(["docker", "rmi", *names], capture_output=True, check=False)
+
+
+def test_an_image_is_built_again_without_a_cache(laptop, there, built_images):
+    """What stands for the image that was built before is upstream's, under the name that it would have."""
+    login = {
+        "stack_image_registry": there.host,
+        "stack_image_registry_user": there.user,
+        "stack_image_registry_password": there.password,
+    }
+    laptop.play("site", **login, mlflow_image_rebuild=True).refused(
+        "but no image of MLflow is built here: leave it out"
+    )
+    # With a recipe that no earlier run of the tests has left an image of.
+    built = {**login, "mlflow_image": "", "mlflow_packages_extra": [f"colorama!=0.{os.getpid()}"]}
+    planned = laptop.play("site", "--check", **built).ok()
+    name = re.search(r"Would get the image (mlops-stack/mlflow:\S+)", planned.out)[1]
+    docker("tag", "ghcr.io/mlflow/mlflow:v3.17.2-full", name)
+    built_images.append(name)
+    assert laptop.play("site", **built).ok().changed > 0
+    before = (docker("image", "inspect", "--format", "{{.Id}}", name), container_ids())
+    planned = laptop.play("site", "--check", **built, mlflow_image_rebuild=True).ok()
+    assert f"Would build again, and put into a new container, the image {name}" in planned.out, planned.out
+    done = laptop.play("site", "-v", **built, mlflow_image_rebuild=True).ok()
+    assert done.changed > 0 and re.search(r"--pull\W+no-cache", done.out), done.out
+    image, after = docker("image", "inspect", "--format", "{{.Id}}", name), container_ids()
+    assert image != before[0]
+    assert docker("container", "inspect", "--format", "{{.Image}}", "mlops-stack-mlflow") == image
+    assert {service for service in SERVICES if after[service] != before[1][service]} == {"mlflow"}
+    assert laptop.play("site", **built).ok().changed == 0
 
 
 def test_the_data_outlive_the_containers(laptop):

@@ -13,6 +13,7 @@ from support.checkout import copy_to
 from support.deployment import ROOT, Result
 from support.minio_program import PROGRAMS, minio_program
 from support.postgres_host import PostgresHost
+from support.terminal import CTRL_C, talk
 
 NAME = "mlops-stack-stack"
 ADDRESSES = ["127.0.0.1:5000", "127.0.0.1:5432", "127.0.0.1:9000", "127.0.0.1:9001"]
@@ -64,13 +65,52 @@ def clone(host):
     return folder
 
 
+def environment(host) -> dict[str, str]:
+    """Of somebody who has neither our collections nor an environment."""
+    return {
+        name: value for name, value in host.env.items() if name != "ANSIBLE_COLLECTIONS_PATH" and "MAKE" not in name
+    }
+
+
 def type_in(host, clone, command: str, *more: str) -> Result:
-    """A command of the README, typed into the clone by somebody who has neither our collections nor an environment."""
-    env = {name: value for name, value in host.env.items() if name != "ANSIBLE_COLLECTIONS_PATH" and "MAKE" not in name}
+    """A command of the README, typed into the clone."""
+    env = environment(host)
     words = [*command.split(), "ARGS=" + " ".join(["-e @variables.json", *more])]
     done = subprocess.run(words, cwd=clone, env=env, capture_output=True, text=True, timeout=900, check=False)
     host.printed += done.stdout + done.stderr
     return Result(done).ok()
+
+
+def shell(service: str, *words: str) -> list[str]:
+    """`make shell` for the server."""
+    return ["make", "shell", f"SERVICE={service}", "INVENTORY=single_vm", "ARGS=-e @variables.json", *words]
+
+
+def said_in_shell(host, clone, service: str, command: str) -> tuple[str, str]:
+    """(standard output, the rest) of one command in `make shell`, over ssh and by sudo."""
+    words = shell(service, f"COMMAND={command}")
+    done = subprocess.run(
+        words, cwd=clone, env=environment(host), capture_output=True, text=True, timeout=300, check=False
+    )
+    host.printed += done.stdout + done.stderr
+    return done.stdout, done.stderr
+
+
+def look_around_in_shells(host, clone):
+    counted = "select count(*) from pg_database where datname like 'mlflow%'"
+    assert re.search(r"^ +2$", said_in_shell(host, clone, "postgres", counted)[0], re.MULTILINE)
+    out, rest = said_in_shell(host, clone, "mlflow", "id -un; pwd; mlflow experiments search")
+    assert out.startswith("mlflow\n/var/lib/mlops-stack/mlflow\n") and "churn" in out, out + rest
+    # Nobody installs a client there.
+    missing = "There is no client of MinIO (mc, mcli or minio-client) on vm: install one there"
+    assert missing in said_in_shell(host, clone, "minio", "mc ls stack")[1]
+    dialogue = [
+        (r"As the administrator\. Databases: mlflow, mlflow_auth \(\\c NAME goes to one[^#]*postgres=# ", CTRL_C),
+        ("postgres=# ", "\\echo :USER '@' :DBNAME"),
+        ("postgres @ postgres", "\\q"),
+    ]
+    assert talk(shell("postgres"), dialogue, clone, environment(host)) == 0
+    assert host.shell("ls /tmp | grep mlops-stack- || true") == ""
 
 
 def test_the_first_real_deployment_of_the_readme(host, clone):
@@ -94,6 +134,8 @@ def test_the_first_real_deployment_of_the_readme(host, clone):
         assert re.findall(r"/written': (.*)", host.shell(f"{touch}; true")) == ["Read-only file system"] * 3, unit
     status = type_in(host, clone, "make status INVENTORY=single_vm").out
     assert len(re.findall(r"^(?:postgres|minio|mlflow) .* healthy ", status, re.MULTILINE)) == 3, status
+    assert len(re.findall(r"^Memory: \d+ megabytes\. Disk: [0-9.]+ \w+bytes in /", status, re.MULTILINE)) == 3, status
+    look_around_in_shells(host, clone)
     destroy = "make destroy INVENTORY=single_vm CONFIRM=yes DATA=yes"
     type_in(host, clone, destroy, "-e stack_teardown_packages=true")
     assert host.left_over(virgin) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def extra(arguments):
     return {key: value for part in given for key, value in part.items()}
 
 
-@pytest.mark.parametrize("user", ["alice", "o'brien", 'say "x"', "back\\slash", "two words", "{a}, b", "007"])
+@pytest.mark.parametrize("user", ["alice", "$HOME", "o'brien", 'say "x"', "back\\slash", "two words", "{a}, b", "007"])
 def test_a_user_arrives_as_it_was_given(checkout, user):
     arguments, _env = make(checkout, "credentials", f"USER={user}")
     assert arguments[:3] == ["-i", "inventories/local", "playbooks/credentials.yml"]
@@ -67,6 +68,7 @@ def test_a_user_arrives_as_it_was_given(checkout, user):
         ("secrets_import", "FILE", "secrets_file"),
         ("init_inventory", "INTO", "inventory_path"),
         ("status", "SERVICE", "stack_services"),
+        ("deploy", "REBUILD", "mlflow_image_rebuild"),
     ],
 )
 def test_a_path_with_a_space_is_one_word(checkout, target, word, variable):
@@ -83,6 +85,50 @@ def test_an_inventory_with_a_space_and_requirements(checkout):
     (checkout / "inventories/my own/requirements.yml").touch()
     # What ansible-galaxy says is not shown: with a broken path, make would fail.
     assert make(checkout, "deploy", "INVENTORY=my own")[0] == ["-i", "inventories/my own", "site.yml"]
+
+
+SHELL = f"""#!{sys.executable}
+import json, sys
+words = sys.argv[1:]
+print("what Ansible says", json.dumps(words))
+path = json.loads(words[-1])["stack_shell_file"]
+open(path, "w").write("echo what the client says; exit $CLIENT_ENDS_WITH\\n")
+"""
+
+
+def shell(checkout, *words, ends_with=0):
+    """(exit code, standard output, words of ansible-playbook) of `make shell`."""
+    (checkout / ".venv/bin/ansible-playbook").write_text(SHELL)
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MAKE"))}
+    done = subprocess.run(
+        ["make", f"PYTHON={sys.executable}", "shell", *words],
+        cwd=checkout,
+        env={**env, "CLIENT_ENDS_WITH": str(ends_with), "TMPDIR": str(checkout)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not list(checkout.glob("tmp.*")), "the file with the command is removed"
+    return (
+        done.returncode,
+        done.stdout,
+        json.loads(re.search(r"^what Ansible says (.*)$", done.stderr, re.MULTILINE)[1]),
+    )
+
+
+@pytest.mark.parametrize("word", ["select 1", "echo $HOME '{{ x }}' \"a\" \\d", "{% raw", "a: [b"])
+def test_what_a_shell_runs_arrives_as_it_was_given(checkout, word):
+    code, said, arguments = shell(checkout, "SERVICE=mlflow", f"COMMAND={word}")
+    assert (code, said) == (0, "what the client says\n")
+    assert arguments[:3] == ["-i", "inventories/local", "-e"] and arguments[4] == "playbooks/shell.yml"
+    assert json.loads(arguments[6].replace("!unsafe ", "")) == {"stack_shell_command": word}
+
+
+@pytest.mark.parametrize(
+    ("words", "ends_with", "code"), [(["COMMAND=x"], 3, 2), ([], 3, 0), ([], 130, 0), ([], 255, 2)]
+)
+def test_how_a_shell_ends_counts_with_a_command_and_where_ssh_fails(checkout, words, ends_with, code):
+    assert shell(checkout, *words, ends_with=ends_with)[0] == code
 
 
 def test_nothing_is_given_where_nothing_was_said(checkout):

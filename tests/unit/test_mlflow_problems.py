@@ -34,6 +34,23 @@ def test_a_prefix_that_switches_authentication_off_up_to_3_17_2(prefix, version,
     assert not refused or "or set mlflow_version to 3.18.0 or newer" in said
 
 
+@pytest.mark.parametrize(
+    ("in_docker", "is_built", "rebuild", "said"),
+    [
+        (True, True, "yes", ""),
+        (True, False, False, ""),
+        (True, False, "yes", "leave it out, or set mlflow_image to '' to have one built."),
+        (False, False, True, "leave it out."),
+    ],
+)
+def test_an_image_that_is_not_built_here_can_not_be_built_again(in_docker, is_built, rebuild, said):
+    problems = yaml.safe_load(ROLE.read_text())["_mlflow_variable_problems"]
+    (sentence,) = [text for text in problems if "mlflow_image_rebuild is set" in text]
+    variables = {"_mlflow_in_docker": in_docker, "_mlflow_is_built": is_built, "mlflow_image_rebuild": rebuild}
+    found = Templar(DataLoader(), variables=variables).template(trust_as_template(sentence)).strip()
+    assert found.endswith(said) and bool(found) is bool(said)
+
+
 DENIED = [{"name": "dan", "permissions": [{"resource_type": "experiment", "resource": "x", "permission": "DENY"}]}]
 GRANTED = [
     {"name": "eve", "permissions": [{"permission": "READ"}, {"resource": "x", "state": "absent"}]},

@@ -57,7 +57,7 @@ class Deployed:
             **more,
         )
         assert not result["failed"] and not result["changed"], result
-        self.exists = result["exists"]
+        self.exists, self.usage = result["exists"], result["usage"]
         return result["state"], result["findings"]
 
 
@@ -114,6 +114,16 @@ def svc(tmp_path, docker):
 def test_the_state_of_a_container(svc, state, expected):
     svc.docker.container("svc", **state)
     assert svc.look() == expected and svc.exists
+
+
+def test_what_it_uses_is_said_when_asked_for(svc):
+    svc.docker.says("stats", "412.3MiB / 4GiB\n")
+    assert svc.look() == ("healthy", []) and svc.usage == ""
+    assert svc.look(measure=[str(svc.data)]) == ("healthy", [])
+    assert svc.usage.startswith("Memory: 432 megabytes. Disk: ") and svc.usage.endswith(f" in {svc.data}.")
+    svc.docker.container("svc", **EXITED)
+    svc.look(measure=[str(svc.data)])
+    assert svc.usage.startswith("Memory: none. Disk: ")
 
 
 def test_a_container_without_a_log(svc):

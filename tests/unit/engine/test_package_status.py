@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import pytest
 
 from support.mlflow_server import free_port
@@ -47,6 +50,7 @@ def look(tmp_path, monkeypatch):
         }
         result = run_module("package_status", **parameters)
         assert not result["failed"] and not result["changed"]
+        say.usage = result["usage"]
         return result["state"], result["findings"]
 
     return say
@@ -73,6 +77,16 @@ def test_data_without_a_service(look, tmp_path):
 
 def test_healthy(look, deployed):
     assert look({"ActiveState": "active"}) == ("healthy", [])
+
+
+def test_what_it_uses_is_said_when_asked_for(look, deployed, tmp_path):
+    data = str(tmp_path / "data")
+    assert look({"ActiveState": "active", "MainPID": str(os.getpid())}, measure=[data]) == ("healthy", [])
+    assert re.fullmatch(rf"Memory: \d+ megabytes\. Disk: \S+ (kilo)?bytes in {data}\.", look.usage)
+    look(measure=[data])
+    assert look.usage.startswith("Memory: none. Disk: ")
+    look()
+    assert look.usage == ""
 
 
 def test_stopped(look, deployed):

@@ -195,6 +195,7 @@ def test_a_service_of_roots_gets_an_account(harness, deployed):
     """Data and all change hands, once, and what the account may do is little."""
     name, data = deployed.settings["mlflow_system_user"], deployed.data / "mlflow"
     assert (data.owner(), (data / "auth.db").owner()) == ("root", "root")
+    deployed.play("playbooks/start.yml").ok()
     deployed.home.chmod(0o711)
     harness.settings["stack_python"] = "/usr/bin/python3"
     planned = deployed.deploy("--check", "--diff", **harness.settings).ok()

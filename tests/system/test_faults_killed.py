@@ -22,7 +22,7 @@ def test_killed_before_access_is_set_nobody_but_the_admin_gets_in(harness):
     # It stays so when the server is started anew.
     harness.at.play("playbooks/restart.yml").ok()
     assert harness.at.request(search, user="carol")[0] == 503
-    harness.at.deploy().ok()
+    harness.at.deploy(**harness.settings).ok()
     harness.check_access()
 
 

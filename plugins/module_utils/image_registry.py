@@ -77,7 +77,5 @@ class Registry:
                     answer = self._open(url, "HEAD", {"Accept": TYPES, **headers})
                 return answer.status, answer.reason or ""
             except Exception as error:  # It raises what urllib, ssl, http.client, json and Ansible know.
-                reason = re.sub(
-                    r"^(<urlopen error )?\[Errno -?\d+\] ", "", str(getattr(error, "reason", None) or error)
-                )
+                reason = re.sub(r"^(<\w+ error )?\[Errno -?\d+\] ", "", str(getattr(error, "reason", None) or error))
         return 0, reason

@@ -56,6 +56,7 @@ problem:
 
 import json
 import os
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils.image_registry import HUB, Registry, split_reference
@@ -63,7 +64,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.image_registry import 
 
 def docker_may_log_in(host):
     """Whether this user has told Docker a login for HOST, or where to look for one."""
-    folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    folder = os.environ.get("DOCKER_CONFIG") or os.path.join(Path.home(), ".docker")
     try:
         with open(os.path.join(folder, "config.json"), encoding="utf-8") as stream:
             known = json.load(stream)

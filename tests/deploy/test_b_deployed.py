@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import stat
 import threading
@@ -124,6 +125,7 @@ def test_what_it_is_for(deployed):
     out = deployed.play("playbooks/verify.yml", environment=foreign).ok().out
     deployed.play("playbooks/access.yml", environment=foreign).ok()
     netrc.unlink()
+    shutil.rmtree(deployed.home / "foreign")
     assert "proven: bob logged a run with metrics and an artifact to 'churn' and read them back" in out
     assert "proven: bob registered a version of 'churn-classifier'" in out
     assert "proven: carol was refused to log to 'churn'" in out

@@ -1,7 +1,8 @@
-"""What holds for all tests: the order of the files, and records of how long each test takes."""
+"""What holds for all tests: the order of the files, records of how long each test takes, and that none leaves proxies to the next."""
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -48,3 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     with record.timed("test", item.nodeid):
         return (yield)
+
+
+@pytest.fixture(autouse=True)
+def nothing_installed_in_urllib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules that run in this process leave Ansible's opener there, with the proxies that were set at that time."""
+    monkeypatch.setattr(urllib.request, "_opener", None)

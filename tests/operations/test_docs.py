@@ -173,7 +173,7 @@ def test_what_verify_says_of_a_script_that_fails(deployed, tmp_path):
 
 
 # What docs/security.md says of each file; everything else below these folders must not be readable for others.
-OPEN_TO_ALL = re.compile(r"(mlflow/venvs|supervisor/venv)(/|$)|^$")
+OPEN_TO_ALL = re.compile(r"(mlflow/(venvs|guard|home)|supervisor/venv)(/|$)|^mlflow(/run|/\.started)?$|^$")
 
 
 def test_who_can_read_what(deployed):

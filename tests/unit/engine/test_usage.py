@@ -10,6 +10,8 @@ import pytest
 from ansible_collections.mlops.stack.plugins.module_utils import docker_cli, processes
 from ansible_collections.mlops.stack.plugins.module_utils.usage import disk, spelled, usage
 
+from support.engine import short_folder
+
 MEGABYTE = 1_000_000
 EATER = """
 import subprocess, sys
@@ -68,17 +70,18 @@ def test_counting_ends_in_time(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root looks as another account, and may read everything itself")
-def test_a_folder_of_somebody_else(tmp_path):
-    folder = tmp_path / "data"
-    (folder / "private").mkdir(parents=True)
-    (folder / "private").chmod(0o700)
-    for path in (folder, *list(tmp_path.parents)[:2], tmp_path):
-        path.chmod(0o755)
-    os.seteuid(65534)
-    try:
-        line = usage(True, None, [str(folder)])
-    finally:
-        os.seteuid(0)
+def test_a_folder_of_somebody_else():
+    with short_folder() as base:
+        folder = base / "data"
+        (folder / "private").mkdir(parents=True)
+        (folder / "private").chmod(0o700)
+        for path in (base, folder):
+            path.chmod(0o755)
+        os.seteuid(65534)
+        try:
+            line = usage(True, None, [str(folder)])
+        finally:
+            os.seteuid(0)
     assert line == f"Memory: not known. Disk: not known ({folder}/private can't be read by this account)."
 
 

@@ -76,11 +76,16 @@ def _is_service(pid: int, name: str) -> bool:
         return not os.path.isdir("/proc/self")
 
 
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat that follow the program's name, which may hold spaces: the state is the first."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
+        return handle.read().rpartition(")")[2].split()
+
+
 def is_alive(pid: int) -> bool:
     """Whether it still holds what it had open: a process whose memory or first thread is gone may do so for a moment."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
-            fields = handle.read().rpartition(")")[2].split()
+        fields = _stat(pid)
         state, threads = fields[0], int(fields[17])
         return state not in "XZ" or threads > 1
     except (FileNotFoundError, ProcessLookupError):
@@ -98,9 +103,8 @@ def is_alive(pid: int) -> bool:
 def age(pid: int) -> float | None:
     """For how many seconds the process has been running; None where that is not known."""
     try:
-        with open("/proc/uptime", encoding="ascii") as uptime, open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-            # Counted from the end of the program's name, which may hold spaces.
-            ticks = int(stat.read().rpartition(")")[2].split()[19])
+        ticks = int(_stat(pid)[19])
+        with open("/proc/uptime", encoding="ascii") as uptime:
             return float(uptime.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):
         return None

@@ -196,7 +196,7 @@ class Request:
                     raise RefusedError(400, f"The request has two {name.decode().title()} headers.")
         if b"x-mlflow-authorization" in self._first_headers:
             raise RefusedError(400, "X-MLflow-Authorization is not taken here: use Authorization.")
-        for path in {self.path, unquote(self.path)}:
+        for path in (self.path, unquote(self.path)):
             segments = path.split("/")[1:]
             if "." in segments or ".." in segments or "" in segments[:-1]:
                 raise RefusedError(400, "The path has a segment that is empty, '.' or '..'.")

@@ -30,7 +30,7 @@ class Server:
             prefix,
             assistant,
         )
-        self.prefix, self.is_old = prefix, is_old
+        self.prefix, self.is_old, self.failing = prefix, is_old, False
 
     async def _sleep(self, seconds):
         self.slept.append(seconds)
@@ -46,6 +46,8 @@ class Server:
         self.bodies.append(body)
         if scope["path"].removeprefix(self.prefix) == "/health":
             status, content = 200, b"OK"
+        elif self.failing:
+            status, content = 500, b"no database"
         elif not user or PASSWORDS.get(user) != password:
             status, content = 401, b"who are you?"
         elif self.prefix and scope["path"].startswith("/api/") is not self.is_old:
@@ -64,7 +66,7 @@ class Server:
         password = password or PASSWORDS.get(user, "")
         given = [(b"host", b"h"), *headers]
         if body:
-            given.append((b"content-type", b"application/json"))
+            given += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         if user:
             given.append((b"authorization", b"Basic " + base64.b64encode(f"{user}:{password}".encode())))
         scope = {"type": "http", "method": method, "path": self.prefix + path, "query_string": query}

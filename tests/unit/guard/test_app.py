@@ -16,7 +16,27 @@ from support.guarded_double import EXPERIMENTS, Server
 def test_a_request_arrives_as_it_was_sent():
     server = Server()
     assert server.ask(EXPERIMENTS, "bob", method="POST", body=b'{"max_results": 1}') == (200, b"{}")
-    assert server.bodies == [b'{"max_results": 1}'] and server.asked == [EXPERIMENTS]
+    assert server.bodies == [b"", b'{"max_results": 1}'] and server.asked == ["/version", EXPERIMENTS]
+    # The login is known now.
+    server.ask(EXPERIMENTS, "bob", method="POST", body=b"{}")
+    assert server.asked[2:] == [EXPERIMENTS]
+
+
+def test_the_body_of_whoever_has_no_login_is_not_looked_at(monkeypatch):
+    server, read = Server(), []
+    monkeypatch.setattr("mlops_guard.app.read", lambda receive: read.append(receive))
+    for path in (EXPERIMENTS, "/v1/traces"):
+        for user, asked in (("", []), ("bob", ["/version"])):
+            server.asked.clear()
+            status, body = server.ask(path, user, "wrong", method="POST", body=b"[" * 1000)
+            assert (status, json.loads(body)["message"], server.asked) == (401, "Log in first.", asked)
+            assert server.headers[b"www-authenticate"] == b'Basic realm="mlflow"'
+    assert read == []
+    # Where MLflow is not able to say whether a login is right, nothing is looked at either.
+    server.failing = True
+    status, body = server.ask(EXPERIMENTS, "bob", method="POST", body=b"{}")
+    assert (status, json.loads(body)["message"]) == (503, "MLflow does not say whether this login is right.")
+    assert read == []
 
 
 def test_what_is_refused_never_arrives():
@@ -27,7 +47,7 @@ def test_what_is_refused_never_arrives():
     status, body = server.ask(EXPERIMENTS, method="POST", body=b'"{}"')
     assert (status, json.loads(body)["message"]) == (401, "Log in first.")
     assert server.headers[b"www-authenticate"] == b'Basic realm="mlflow"'
-    assert server.asked == []
+    assert server.asked == ["/version"]
 
 
 @pytest.mark.parametrize("prefix", ["", "/ml"])
@@ -127,9 +147,9 @@ def test_a_second_login_is_refused_before_the_first_is_looked_at():
 def test_a_trace_by_opentelemetry_is_looked_at_and_passed_on_as_it_came():
     server = Server()
     assert server.ask("/v1/traces", "bob", method="POST", body=b"\x0a\x00spans")[0] == 200
-    assert server.bodies == [b"\x0a\x00spans"]
+    assert server.bodies == [b"", b"\x0a\x00spans"]
     assert server.ask("/v1/traces", "bob", method="POST", body=b"mlflow.traceTag.mlflow.artifactLocation")[0] == 400
-    assert len(server.bodies) == 1
+    assert len(server.bodies) == 2
 
 
 def test_what_is_no_request_is_passed_on():

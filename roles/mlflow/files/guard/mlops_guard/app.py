@@ -53,6 +53,8 @@ class Guard:
                 await self._answer(send, 200, moved)
                 return
             if request.has_content:
+                if request.has_body:
+                    await self._check_is_known(scope, request)
                 body = await read(receive)
                 request.check_content(body)
                 receive = replay(body, receive)
@@ -84,8 +86,8 @@ class Guard:
                 raise RefusedError(403, "MLflow's Assistant is off on this server.")
             if not await self._is_admin(scope, request):
                 raise RefusedError(403, "MLflow's Assistant is for admins only on this server.")
-        if request.is_server_info and not (login and (await self._ask(scope, request, "/version")).status == 200):
-            raise RefusedError(401, "Log in to read about this server.", www_authenticate=BASIC)
+        if request.is_server_info:
+            await self._check_is_known(scope, request)
         if request.is_for_admins and login and not await self._is_admin(scope, request):
             raise RefusedError(403, "This is for admins only on this server.")
         if login and (linked := request.run_of_traces):
@@ -93,6 +95,16 @@ class Guard:
             answer = await self._ask(scope, request, "/api/2.0/mlflow/runs/get", f"run_id={quote(run, safe='')}")
             if answer.json().get("run", {}).get("info", {}).get("experiment_id") != experiment:
                 raise RefusedError(403, "Traces are linked to runs of their own experiment only.")
+
+    async def _check_is_known(self, scope: dict, request: Request) -> None:
+        """Refuse who has no login that MLflow takes, before any work is done for this request: a body may be long."""
+        if request.login and self.guessing.knows(request.login):
+            return
+        status = (await self._ask(scope, request, "/version")).status if request.login else 401
+        if status == 401:
+            raise RefusedError(401, "Log in first.", www_authenticate=BASIC)
+        if status != 200:
+            raise RefusedError(503, "MLflow does not say whether this login is right.", retry_after="10")
 
     async def _move_door(self, scope: dict, request: Request) -> dict:
         if request.method == "POST":

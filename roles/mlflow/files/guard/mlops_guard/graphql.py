@@ -8,9 +8,13 @@ import re
 
 # What is left of a query without comments, commas and white space: """texts""", "texts", names, numbers and signs.
 TOKEN = re.compile(
-    r'"""(?:\\"""|(?!""").)*"""|"(?:\\.|[^"\\\n\r])*"|[_A-Za-z][_0-9A-Za-z]*|\.\.\.|[-0-9][0-9A-Za-z.+-]*|[^\s,#\ufeff]',
-    re.DOTALL,
+    r'''
+    """(?:\\"""|(?!""").)*(?:"""|(?P<endless_block>\Z)) | "(?:\\.|[^"\\\n\r])*(?:"|(?P<endless_text>))
+    | [_A-Za-z][_0-9A-Za-z]* | \.\.\. | [-0-9][0-9A-Za-z.+-]* | [^\s,\#\ufeff]
+    ''',
+    re.DOTALL | re.VERBOSE,
 )
+ENDLESS = '"'
 COMMENT = re.compile(r"#[^\n\r]*")
 NAMES = {"experimentId", "experimentIds", "experiment_id", "experiment_ids"}
 PLAIN = re.compile(r'"(?:0|[1-9][0-9]*)"', re.ASCII)
@@ -22,6 +26,8 @@ def problem(text: object, variables: object) -> str:
     """What is wrong with a query, empty if nothing is. The values of its variables are looked at elsewhere."""
     if not isinstance(text, str) or not isinstance(variables, (dict, type(None))):
         return "A GraphQL query is a text, and its variables are an object."
+    if ENDLESS in tokens(text):
+        return "A text in this GraphQL query has no end."
     if not is_plain(text):
         return "Give experiments to GraphQL as variables, or as numbers in their plain form."
     if not names_experiments(text, variables or {}):
@@ -30,12 +36,13 @@ def problem(text: object, variables: object) -> str:
 
 
 def tokens(text: str) -> list[str]:
+    """A text that does not end is ENDLESS: looking for its end again and again would take too long."""
     found, place = [], 0
     while place < len(text):
         if comment := COMMENT.match(text, place):
             place = comment.end()
         elif token := TOKEN.match(text, place):
-            found.append(token[0])
+            found.append(ENDLESS if token.lastgroup else token[0])
             place = token.end()
         else:
             place += 1

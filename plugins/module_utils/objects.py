@@ -113,7 +113,8 @@ def _tags(where: str, raw: Mapping, problems: list[str]) -> dict[str, str | None
     tags: dict[str, str | None] = {}
     for key, value in raw.items():
         if not isinstance(key, str) or not key.strip():
-            problems.append(f"{where}: tags: a tag needs a name that is a string, {key!r} is none: {QUOTES}")
+            hint = "" if isinstance(key, str) else f": {QUOTES}"
+            problems.append(f"{where}: tags: a tag needs a name that is a string, {key!r} is none{hint}")
         elif key == NOTE_TAG:
             problems.append(f"{where}: tags: {NOTE_TAG} is the description; write description instead")
         elif not isinstance(value, (str, type(None))):

@@ -86,9 +86,23 @@ def _list_problems(name: str, option: Mapping, value: Any) -> list[str]:
     if not isinstance(value, (list, tuple)):
         return [f"{name} must be a list, and is {kind(value)}: write each entry on a line of its own, after a dash."]
     if option.get("elements") != "str":
-        return []
+        return [
+            f"{problem}." for index, entry in enumerate(value) for problem in _key_problems(f"{name}[{index}]", entry)
+        ]
     problems = [(index, text_problem(entry)) for index, entry in enumerate(value)]
     return [f"{name}[{index}] {problem}." for index, problem in problems if problem]
+
+
+def _key_problems(where: str, value: Any) -> list[str]:
+    """Names of fields that YAML made numbers of, such as tags. A module gets them as texts, which do not say what was written."""
+    if isinstance(value, Mapping):
+        problems = [
+            f"{where}: the name {key!r} is {kind(key)} to YAML: {QUOTES}" for key in value if not isinstance(key, str)
+        ]
+        return problems + [problem for key in value for problem in _key_problems(f"{where}.{key}", value[key])]
+    if isinstance(value, (list, tuple)):
+        return [problem for index, entry in enumerate(value) for problem in _key_problems(f"{where}[{index}]", entry)]
+    return []
 
 
 def _variable_problem(name: Any, value: Any, written: str) -> str:

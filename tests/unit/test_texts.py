@@ -83,6 +83,15 @@ def test_entries_of_lists_are_texts(tmp_path):
     assert found(tmp_path, "mlflow_protected_users: [root, 007]\n") == [f"mlflow_protected_users[1] {NUMBER}."]
 
 
+def test_names_of_fields_are_texts_wherever_they_are(tmp_path):
+    text = "mlflow_experiments: [{name: a, tags: {2024_10: x, yes: y, b: [{1: z}], '7': w}}]\n"
+    assert found(tmp_path, text) == [
+        "mlflow_experiments[0].tags: the name 202410 is a number to YAML: put it in quotes.",
+        "mlflow_experiments[0].tags: the name True is a boolean to YAML: put it in quotes.",
+        "mlflow_experiments[0].tags.b[0]: the name 1 is a number to YAML: put it in quotes.",
+    ]
+
+
 def test_what_comes_from_a_template_is_looked_at(tmp_path):
     text = "hosts: a,b\nstack_no_proxy: '{{ hosts }}'\nmlflow_packages_extra: \"{{ hosts.split(',') }}\"\n"
     assert found(tmp_path, text) == [

@@ -92,7 +92,7 @@ class Laptop:
 
     def secrets(self) -> dict[str, str]:
         folder = self.home / ".config/mlops-stack/local_docker"
-        return {path.name: path.read_text().strip() for path in folder.iterdir() if path.is_file()}
+        return {path.name: path.read_text().strip() for path in folder.glob("[!.]*") if path.is_file()}
 
     def folder(self, service: str) -> Path:
         return self.home / ".local/lib/mlops-stack" / service

@@ -5,19 +5,23 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable
 
 from .request import Request
 
+ACCESS = logging.getLogger("uvicorn.access")
 REFUSED = (400, 401, 403, 429, 503)
 
 
 def _write(line: str) -> None:
-    # One call for a whole line, so that those of several workers are not mixed.
+    # One call for a whole line, so that those of several workers are not mixed. Where uvicorn logs requests, its line of this one
+    # comes next, before the answer is sent, to the same stream, and is flushed: both go out together, for the price of one.
     sys.stdout.write(line)
-    sys.stdout.flush()
+    if not (ACCESS.handlers and ACCESS.isEnabledFor(logging.INFO)):
+        sys.stdout.flush()
 
 
 class Audit:

@@ -59,9 +59,8 @@ class Guard:
                 await self._answer(send, 200, moved)
                 return
             if request.has_content:
-                if (
-                    request.has_body
-                ):  # Without the headers of one, a body that comes all the same is still checked below.
+                # Without the headers of a body nobody is asked for; what comes all the same is checked below.
+                if request.has_body:
                     await self._check_is_known(scope, request)
                 body = await read(receive)
                 request.check_content(body)

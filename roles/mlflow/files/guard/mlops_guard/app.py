@@ -43,6 +43,12 @@ class Guard:
         if scope["type"] != "http":
             await self.wrapped(scope, receive, send)
             return
+        try:
+            await self._look_and_pass_on(scope, receive, send)
+        finally:
+            self.audit.flush()
+
+    async def _look_and_pass_on(self, scope: dict, receive: Callable, send: Callable) -> None:
         request = Request.of(scope, self.prefix)
         try:
             request.check_head()
@@ -53,6 +59,7 @@ class Guard:
                 await self._answer(send, 200, moved)
                 return
             if request.has_content:
+                # Without the headers of a body nobody is asked for; what comes all the same is checked below.
                 if request.has_body:
                     await self._check_is_known(scope, request)
                 body = await read(receive)

@@ -5,23 +5,18 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import time
 from collections.abc import Callable
 
 from .request import Request
 
-ACCESS = logging.getLogger("uvicorn.access")
 REFUSED = (400, 401, 403, 429, 503)
 
 
 def _write(line: str) -> None:
-    # One call for a whole line, so that those of several workers are not mixed. Where uvicorn logs requests, its line of this one
-    # comes next, before the answer is sent, to the same stream, and is flushed: both go out together, for the price of one.
+    # One call for a whole line, so that those of several workers are not mixed.
     sys.stdout.write(line)
-    if not (ACCESS.handlers and ACCESS.isEnabledFor(logging.INFO)):
-        sys.stdout.flush()
 
 
 class Audit:
@@ -47,3 +42,10 @@ class Audit:
             "status": status,
         }
         self._write("audit " + json.dumps(line) + "\n")
+
+    @staticmethod
+    def flush() -> None:
+        """To be called when a request has ended. Mostly nothing is left then: uvicorn's own line of a request comes after that of the
+        audit, before the answer is sent, to the same stream, and both go out together. It has none where the client has gone.
+        """
+        sys.stdout.flush()

@@ -26,11 +26,12 @@ def problem(text: object, variables: object) -> str:
     """What is wrong with a query, empty if nothing is. The values of its variables are looked at elsewhere."""
     if not isinstance(text, str) or not isinstance(variables, (dict, type(None))):
         return "A GraphQL query is a text, and its variables are an object."
-    if ENDLESS in tokens(text):
+    found = tokens(text)
+    if ENDLESS in found:
         return "A text in this GraphQL query has no end."
-    if not is_plain(text):
+    if not is_plain(found):
         return "Give experiments to GraphQL as variables, or as numbers in their plain form."
-    if not names_experiments(text, variables or {}):
+    if not names_experiments(found, variables or {}):
         return f"Say which experiment {ONE} is about."
     return ""
 
@@ -49,11 +50,11 @@ def tokens(text: str) -> list[str]:
     return found
 
 
-def is_plain(text: str) -> bool:
-    """Whether each number of an experiment in a query is a text with the number in its plain form, a list of such, or
-    a variable that is called like the field, so that its value is looked at with the other variables.
+def is_plain(found: list[str]) -> bool:
+    """Whether each number of an experiment in a query (FOUND: its tokens) is a text with the number in its plain form, a list of
+    such, or a variable that is called like the field, so that its value is looked at with the other variables.
     """
-    all_tokens = [*tokens(text), *[""] * 3]
+    all_tokens = [*found, *[""] * 3]
     for place, name in enumerate(all_tokens[:-3]):
         if name not in NAMES or all_tokens[place + 1] != ":":
             continue
@@ -80,9 +81,9 @@ def _is_plain_value(all_tokens: list[str], place: int) -> bool:
     return bool(PLAIN.fullmatch(all_tokens[place]))
 
 
-def names_experiments(text: str, variables: dict) -> bool:
+def names_experiments(found: list[str], variables: dict) -> bool:
     """Whether each question for one experiment says for which one: {"input": {"experimentId": …}}, or with variables in it."""
-    all_tokens = [*tokens(text), *[""] * 8]
+    all_tokens = [*found, *[""] * 8]
     for place, name in enumerate(all_tokens[:-8]):
         if name != ONE or all_tokens[place + 1] != "(":
             continue

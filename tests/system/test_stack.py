@@ -110,7 +110,7 @@ def look_around_in_shells(host, clone):
         ("postgres @ postgres", "\\q"),
     ]
     assert talk(shell("postgres"), dialogue, clone, environment(host)) == 0
-    assert host.shell("ls /tmp | grep mlops-stack- || true") == ""
+    assert host.shell("ls /tmp | grep ^mlops-stack- || true") == ""
 
 
 def test_the_first_real_deployment_of_the_readme(host, clone):

@@ -55,7 +55,8 @@ def _flags(path):
 
 
 def _mount_of(path):
-    place = _existing(path)
-    while not os.path.ismount(place):
+    """The mount that PATH lies on. A folder that is mounted within its own disk is none to os.path.ismount()."""
+    flags, place = _flags(path), _existing(path)
+    while not os.path.ismount(place) and _flags(os.path.dirname(place)) == flags:
         place = os.path.dirname(place)
     return place

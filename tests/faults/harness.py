@@ -169,7 +169,9 @@ class Harness:
         playbook = "playbooks/teardown.yml" if state == points.TEARDOWN else "site.yml"
         more = {"stack_teardown_confirm": True} if state == points.TEARDOWN else self.settings
         command = [str(ROOT / ".venv/bin/ansible-playbook"), playbook, "-i", str(self.at.inventory)]
-        command += ["-e", json.dumps(self.at.variables(**more))]
+        # Tasks that start environments of ours take none of the account's PYTHONPATH: they are given the hook's.
+        seen = {"_stack_environment": {"PYTHONPATH": str(HOOK)}}
+        command += ["-e", json.dumps({**self.at.variables(**more), **seen})]
         env = {**self.at.env, "PYTHONPATH": str(HOOK), fault_hook.VARIABLE: json.dumps(fault)}
         with (self.at.home / "output").open("w") as output:
             return subprocess.Popen(

@@ -103,7 +103,7 @@ def test_a_port_that_was_taken_and_data_that_can_not_be_written(harness, deploye
         refused = deployed.deploy()
         refused.refused(f"Something else listens on 127.0.0.1:{deployed.port}: stop it, or set mlflow_port")
         refused.refused(
-            f"{folder} is not writable for this user, so {folder} can't be used: mend its permissions or choose another path."
+            f"{folder} lies on {folder}, which is mounted read-only: mount it so that it can be written to, or choose another path."
         )
     healed(harness)
 

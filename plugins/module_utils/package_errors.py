@@ -32,11 +32,32 @@ PATTERNS = (
 )  # fmt: skip
 
 
+# uv alone says it in words that hold for every Python and every platform.
+ABSENT = re.compile(
+    r"Because (?:there (?:is|are) no versions? of ([\w.-]+)|([\w.-]+) was not found in the package registry\b)"
+)
+
+
+def _lines(output: str) -> list[str]:
+    """Both break and decorate their lines as the terminal wants it, and an old uv does without one as well."""
+    return [line.strip(" \t\u00d7╰─▶│├") for line in output.splitlines()]
+
+
+def _text(output: str) -> str:
+    return " ".join(" ".join(_lines(output)).split())
+
+
+def absent(output: str) -> str:
+    """The package that the index does not have, or not in the wanted version, for no Python at all. Nothing where that is not certain."""
+    text = _text(output)
+    found = ABSENT.search(text)
+    # What wants a login may have it.
+    return next(filter(None, found.groups())) if found and "could not be queried" not in text else ""
+
+
 def reason(output: str) -> str:
     """What uv or pip printed, as the reason and the remedy, with a full stop."""
-    # Both break and decorate their lines as the terminal wants it, and an old uv does without one as well.
-    lines = [line.strip(" \t\u00d7╰─▶│├") for line in output.splitlines()]
-    text = " ".join(" ".join(lines).split())
+    lines, text = _lines(output), _text(output)
     for pattern, words, remedy in PATTERNS:
         if found := re.search(pattern, text):
             parts = [part or "no reason given" for part in found.groups()]

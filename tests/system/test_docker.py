@@ -23,6 +23,7 @@ from support.community import collections
 from support.deployment import Result
 from support.minio_program import PROGRAMS, minio_program
 from support.mlflow_server import free_port
+from support.package_index import package_index
 from support.stand_ins import registry, stand_ins
 from timing import record
 
@@ -142,6 +143,17 @@ def laptop(docker):
     somebody.forget()
 
 
+def test_packages_that_cant_be_had_are_refused_together(laptop):
+    """Each service tries its own, and what runs the one that is native."""
+    with package_index() as index:
+        index.files.clear()
+        said = laptop.play("site", mlflow_engine="native", stack_package_index_url=index.url())
+    for what in ("psycopg2-binary==2.9.12 into", "minio==", "supervisor==4.3.0 into", "mlflow[auth]==3.17.2, "):
+        said.refused(f"Could not install {what}")
+    said.refused("was not found in the package registry")
+    assert not (laptop.home / ".local/lib").exists() and not (laptop.home / ".config/mlops-stack").exists()
+
+
 def test_from_nothing_to_a_verified_stack(laptop):
     assert laptop.make("deploy CHECK=yes").ok().changed > 0
     assert not container_ids() and "mlops-stack" not in docker("network", "ls", "--format", "{{.Name}}").split()
@@ -242,6 +254,10 @@ def test_an_image_that_cant_be_had_stops_a_run_that_has_touched_nothing(laptop):
         said = laptop.play("site", *words, **wanted)
         said.refused("The image 127.0.0.1:9/mlflow/mlflow:v3.17.2-full could not be pulled")
         said.refused("let this host reach the registry")
+    # Of one that is built, what no Python could install.
+    said = laptop.play("site", "--check", mlflow_image="", mlflow_packages_extra=["colorama==99.0"])
+    said.refused("Could not install mlflow[auth]==3.17.2, psycopg2-binary, boto3")
+    said.refused("there is no version of colorama==99.0")
     assert container_ids() == before
 
 

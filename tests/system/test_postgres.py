@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import subprocess
 
 import pytest
 
+from support.apt_repository import apt_repository, package
 from support.postgres_host import DESK, PASSWORDS, SHOP, PostgresHost
 
 NAME = "mlops-stack-host-postgres"
@@ -16,6 +19,7 @@ NAME = "mlops-stack-host-postgres"
 def host(docker, tmp_path_factory):
     there = PostgresHost(tmp_path_factory.mktemp("postgres"), NAME, os.environ.get("POSTGRES_TEST_SUITE", "bookworm"))
     there.virgin = there.everything()
+    there.lists = there.shell("ls -A /var/lib/apt/lists /var/cache/apt; ls -d /tmp/mlops-*", check=False)
     yield there
     there.remove()
 
@@ -29,14 +33,45 @@ def test_check_on_a_new_host_reads_like_a_plan(host):
     assert host.everything() == host.virgin
 
 
-def test_the_source_of_postgresqls_own_repository_is_one_that_apt_reads(host):
-    """Its packages can't be had here: what is written is looked at, by apt as well, and what they do is not proven."""
-    plan = host.play("site", "--check", "--diff", postgres_repository="pgdg", postgres_version="18").ok().out
-    lines = re.findall(r"^ +\+((?:Types|URIs|Suites|Components|Signed-By): .*)$", plan, re.MULTILINE)
+@pytest.mark.parametrize("words", [["--check"], []])
+def test_packages_that_cant_be_had_are_refused_before_anything_changes(host, words):
+    """PostgreSQL's own repository can't be reached here."""
+    extra = {"postgres_packages_extra": ["no-such-package"]} if words else {}
+    refused = host.play("site", *words, postgres_repository="pgdg", postgres_version="18", **extra)
+    refused.refused("apt can't read https://apt.postgresql.org/pub/repos/apt/")
+    refused.refused("let this host reach it (stack_apt_proxy), or set postgres_pgdg_url to a mirror of it.")
+    if words:
+        refused = host.play("site", *words, **extra)
+        refused.refused(
+            "apt finds no package no-such-package for this host: mend this host's own sources of packages in /etc/apt, or mend"
+        )
+    assert host.everything() == host.virgin
+    assert host.shell("ls -A /var/lib/apt/lists /var/cache/apt; ls -d /tmp/mlops-*", check=False) == host.lists
+
+
+@pytest.fixture
+def mirror():
+    """A double of PostgreSQL's own repository, at the address of this machine on Docker's bridge."""
+    done = subprocess.run(
+        ["ip", "-4", "-json", "address", "show", "dev", "docker0"], capture_output=True, text=True, check=True
+    )
+    with apt_repository(json.loads(done.stdout)[0]["addr_info"][0]["local"]) as running:
+        yield running
+
+
+def test_the_source_of_postgresqls_own_repository_is_one_that_apt_reads(host, mirror):
+    """Lists are read from a double of it: what is written is looked at, by apt as well, and what its packages do is not proven."""
     release = {"15": "bookworm", "17": "trixie"}[host.major]
+    mirror.files[f"/apt/dists/{release}-pgdg/main/binary-any/Packages"] = package("postgresql-18")
+    own = {"postgres_repository": "pgdg", "postgres_pgdg_url": f"{mirror.url}/apt"}
+    host.play("site", "--check", **own, postgres_version="19").refused(
+        f"apt finds no package postgresql-19 for this host: set postgres_version to one that {mirror.url}/apt has."
+    )
+    plan = host.play("site", "--check", "--diff", **own, postgres_version="18").ok().out
+    lines = re.findall(r"^ +\+((?:Types|URIs|Suites|Components|Signed-By): .*)$", plan, re.MULTILINE)
     assert lines == [
         "Types: deb",
-        "URIs: https://apt.postgresql.org/pub/repos/apt",
+        f"URIs: {mirror.url}/apt",
         f"Suites: {release}-pgdg",
         "Components: main",
         "Signed-By: /usr/share/postgresql-common/pgdg/apt.postgresql.org.asc",
@@ -45,7 +80,7 @@ def test_the_source_of_postgresqls_own_repository_is_one_that_apt_reads(host):
     host.shell('mkdir /run/parts; printf "%s" "$TEXT" > /run/parts/pgdg.sources', TEXT="\n".join(lines) + "\n")
     fetched = host.shell(f"apt-get update --print-uris {only}")
     host.shell("rm -r /run/parts")
-    assert f"'https://apt.postgresql.org/pub/repos/apt/dists/{release}-pgdg/InRelease'" in fetched, fetched
+    assert f"'{mirror.url}/apt/dists/{release}-pgdg/InRelease'" in fetched, fetched
     assert host.everything() == host.virgin
 
 

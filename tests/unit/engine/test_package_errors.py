@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.mlops.stack.plugins.module_utils.package_errors import AGREE, CHOOSE, LOG_IN, REACH, reason
+from ansible_collections.mlops.stack.plugins.module_utils.package_errors import (
+    AGREE,
+    CHOOSE,
+    LOG_IN,
+    REACH,
+    absent,
+    reason,
+)
 
 UV = "Using Python 3.11.7 environment at: /x/v\nerror: No solution found when resolving dependencies\n  cause: "
 OLD_UV = "  \u00d7 No solution found when resolving dependencies:\n  ╰─▶ "
@@ -82,3 +89,13 @@ SAID = {
 def test_the_telling_line(kind):
     output, sentence = SAID[kind]
     assert reason(output) == sentence
+
+
+def test_what_no_python_could_have():
+    """Another Python may have the wheel, another login the package, and pip does not say which it is."""
+    found = {kind: absent(output) for kind, (output, _sentence) in SAID.items()}
+    assert {kind: name for kind, name in found.items() if name} == {
+        "uv: a dependency is missing": "mlflow-skinny",
+        "uv: broken into lines for a terminal": "mlflow",
+        "uv: an unknown package": "mflow",
+    }

@@ -212,12 +212,21 @@ def test_what_the_index_lacks_is_said_before_anything_is_there(index, tmp_path, 
     path, more = tmp_path / "base/venvs/3.18.0", {"index_url": index.url(), "installer": installer}
     for check in (True, False):
         refused = make(path, "app==3.18.0", check=check, **more)
+        assert refused["absent"] == ""
         sentence = refused["msg"].removeprefix(f"Could not install app==3.18.0 into {path}: ")
         assert refused["failed"] and "tiny==9.9" in sentence and len(sentence) < 240, refused["msg"]
         assert sentence.endswith(
             ": choose a version that the package index has, or name another index in stack_package_index_url."
         )
         assert sorted(entry.name for entry in tmp_path.iterdir()) == ["home"], "not even an empty folder"
+
+
+def test_what_no_python_could_install_is_told(index, tmp_path):
+    """What a package depends on may be another one for another Python: of what is named here alone, that is known."""
+    more = {"check": True, "index_url": index.url()}
+    assert make(tmp_path / "v", "other", "Tiny[x]==9.9", **more)["absent"] == "tiny"
+    assert make(tmp_path / "v", "no.such-package", **more)["absent"] == "no-such-package"
+    assert make(tmp_path / "v", "tiny==9.9; python_version < '99'", **more)["absent"] == ""
 
 
 def test_a_damaged_environment_stays_where_no_other_can_be_had(index, tmp_path):

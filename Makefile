@@ -3,9 +3,17 @@
 PYTHON ?= python3
 INVENTORY ?= local
 
-# Settings of pip that would bring packages elsewhere than into the environments here, and of Python that would run others.
+# Of the settings of pip and uv, how an index is reached counts (as in plugins/module_utils/foreign_settings.py). Others would bring other
+# packages than those meant, or bring them elsewhere. The zeros win over a pip.conf, too.
+reaching := $(addprefix PIP_,INDEX_URL EXTRA_INDEX_URL FIND_LINKS NO_INDEX TRUSTED_HOST CERT CLIENT_CERT PROXY TIMEOUT DEFAULT_TIMEOUT \
+  RETRIES RESUME_RETRIES CACHE_DIR NO_CACHE_DIR KEYRING_PROVIDER USE_FEATURE CONFIG_FILE) \
+  $(addprefix UV_,DEFAULT_INDEX INDEX INDEX_% EXTRA_INDEX_URL FIND_LINKS NO_INDEX INSECURE_HOST KEYRING_PROVIDER NATIVE_TLS SYSTEM_CERTS \
+  HTTP_% REQUEST_TIMEOUT CACHE_DIR NO_CACHE OFFLINE LINK_MODE CONCURRENT_% CREDENTIALS_DIR CONFIG_FILE NO_CONFIG)
+unexport $(filter-out $(reaching),$(filter PIP_% UV_%,$(.VARIABLES))) PYTHONPATH PYTHONHOME
 export PIP_USER := 0
-unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_QUIET PIP_DRY_RUN PIP_NO_DEPS PIP_REQUIRE_HASHES PYTHONPATH PYTHONHOME
+export PIP_NO_DEPS := 0
+export PIP_DRY_RUN := 0
+export PIP_REQUIRE_HASHES := 0
 
 # INVENTORY=single_vm   another inventory, a folder below inventories/ or a path
 # CHECK=yes             show what would change, change nothing
@@ -30,8 +38,8 @@ inventory := $(if $(call existing,inventories/$(INVENTORY)),inventories/$(INVENT
 # ignore it. Your own: make deploy ANSIBLE_CONFIG=path. The collection is found with each of them.
 config := $(or $(call given,ANSIBLE_CONFIG),$(CURDIR)/ansible.cfg)
 paths := $(CURDIR)/collections:$(or $(ANSIBLE_COLLECTIONS_PATH),~/.ansible/collections:/usr/share/ansible/collections)
-ansible = ANSIBLE_CONFIG=$(call quoted,$(config)) ANSIBLE_COLLECTIONS_PATH=$(call quoted,$(paths)) .venv/bin/ansible-playbook
-play = $(ansible) -i $(call quoted,$(inventory)) $(if $(call given,CHECK),--check --diff) $(call option,SERVICE,stack_services) $(ARGS)
+configured = ANSIBLE_CONFIG=$(call quoted,$(config)) ANSIBLE_COLLECTIONS_PATH=$(call quoted,$(paths))
+play = $(configured) .venv/bin/ansible-playbook -i $(call quoted,$(inventory)) $(if $(call given,CHECK),--check --diff) $(call option,SERVICE,stack_services) $(ARGS)
 
 # Ansible needs a locale that is installed and in UTF-8. ssh brings the caller's, which may be neither.
 ifneq ($(shell $(PYTHON) -c 'import locale; locale.setlocale(locale.LC_ALL, ""); print(locale.getlocale()[1])' 2>&1),UTF-8)
@@ -117,7 +125,7 @@ clean: ## Remove the environments of the controller and of the tests
 
 # From Galaxy, or from the PyPI package `ansible` (500 MB) where only a package index exists.
 collections: .venv/installed
-	@.venv/bin/ansible-galaxy collection install -r $(call quoted,$(needs)) -p ~/.ansible/collections > /dev/null 2>&1 \
+	@$(configured) .venv/bin/ansible-galaxy collection install -r $(call quoted,$(needs)) -p ~/.ansible/collections > /dev/null 2>&1 \
 	  || { echo "Galaxy does not answer: taking the collections of the inventory from the package ansible ..."; \
 	       .venv/bin/uv pip install --quiet --python .venv/bin/python ansible -c requirements.txt; }
 
@@ -126,6 +134,8 @@ collections: .venv/installed
 	@echo "Preparing the controller's environment (.venv) ..."
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@test -x .venv/bin/ansible-playbook || { echo "pip has put the packages elsewhere than into .venv: remove target, prefix and root" \
+	  "from its configuration, which .venv/bin/pip config list shows." >&2; exit 1; }
 	@touch $@
 
 .venv-test/installed: requirements.txt tests/requirements.txt

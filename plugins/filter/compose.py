@@ -22,6 +22,9 @@ from ansible_collections.mlops.stack.plugins.module_utils.addresses import make_
 NETWORK = "mlops-stack"
 # Text to PyYAML's YAML 1.1, and a number or the end of a line to Compose.
 QUOTED = re.compile(r"^[-+]?(0o|[.]?[0-9])[0-9.]*([eE][-+]?[0-9]+)?$|[\x85\u2028\u2029]")
+# Docker gives these to every container where somebody's ~/.docker/config.json names proxies. They are for what is outside, and no service
+# needs more than others of the stack.
+PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 HINT = "# In this folder: docker compose ps, docker compose logs, docker compose restart, …\n"
 
 
@@ -118,6 +121,12 @@ def _digest(files: list) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
+def _no_proxies(definition: dict) -> dict:
+    """Empty ones, but those that the service is given. To many programs, one in small letters wins over the same in capitals."""
+    given = {name.lower() for kind in ("environment", "secret_environment") for name in definition.get(kind, {})}
+    return {name: "" for proxy in PROXIES if proxy not in given for name in (proxy, proxy.upper())}
+
+
 class _Dumper(yaml.SafeDumper):
     """Lists are indented below their key, as people write them."""
 
@@ -140,7 +149,8 @@ def compose_files(definition: dict, user: str, owner: str | None = None, mode: s
     """
     name, directory, process = definition["name"], definition["directory"], definition["process"]
     header, base = HEADER.format(name=name), os.path.dirname(directory)
-    environment = {"HOME": process["state_dirs"][0], "USER": name, **definition.get("environment", {})}
+    own = {"HOME": process["state_dirs"][0], "USER": name, **_no_proxies(definition)}
+    environment = {**own, **definition.get("environment", {})}
     secrets = to_compose_env(definition.get("secret_environment", {}))
     files = own_files(definition, owner)
     folders = definition["container"].get("folders", [])

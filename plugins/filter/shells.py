@@ -15,7 +15,7 @@ HEAD = """\
 rm -f -- "$0"
 [ -t 0 ] && terminal=yes || terminal=
 # What is set for such programs, and by make, is meant for something else.
-names='PG[A-Z]+|MC_[A-Za-z_]+|MLFLOW_[A-Z_]+|PYTHON[A-Z]+|DOCKER_HOST|DOCKER_CONTEXT|MAKE[A-Z]+|MFLAGS'
+names='PG[A-Z_]+|MC_[A-Za-z_]+|MLFLOW_[A-Z_]+|PYTHON[A-Z]+|DOCKER_(HOST|CONTEXT|TLS[A-Z_]*|CERT_PATH|API_VERSION|CUSTOM_HEADERS)|MAKE[A-Z]+|MFLAGS'
 for name in $(env | sed -nE "s/^($names)=.*/\\1/p")
 do unset "$name"
 done

@@ -13,9 +13,9 @@ import os
 import re
 from collections.abc import Iterator
 
-# What changes what the tools do: where Python looks for modules, where pip installs to, what psql connects to, …
+# What changes what the tools do: where Python looks for modules, where pip installs to, what psql connects to, what Compose reads, …
 _FOREIGN = re.compile(
-    r"(PYTHON|PIP_|UV_|PG[A-Z]|GO(?!OGLE)[A-Z0-9]|CONDA_|(VIRTUAL_ENV|FORCE_COLOR|CLICOLOR_FORCE)\Z"
+    r"(PYTHON|PIP_|UV_|PG[A-Z]|GO(?!OGLE)[A-Z0-9]|CONDA_|DOCKER_|BUILDX_|BUILDKIT_|COMPOSE_|(VIRTUAL_ENV|FORCE_COLOR|CLICOLOR_FORCE)\Z"
     r"|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE)\Z)"
 )
 # Of these, what says how something is reached, and where it is cached.
@@ -28,6 +28,7 @@ _REACHES = re.compile(
     rf"PIP_({'|'.join(PIP_REACHES_BY).replace('-', '_').upper()})\Z|PYTHON_KEYRING_BACKEND\Z"
     r"|UV_(DEFAULT_INDEX|INDEX|INDEX_.*|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|INSECURE_HOST|KEYRING_PROVIDER|NATIVE_TLS|SYSTEM_CERTS"
     r"|HTTP_.*|REQUEST_TIMEOUT|CACHE_DIR|NO_CACHE|OFFLINE|LINK_MODE|CONCURRENT_.*|CREDENTIALS_DIR|CONFIG_FILE|NO_CONFIG)\Z"
+    r"|DOCKER_(HOST|CONTEXT|CONFIG|AUTH_CONFIG)\Z|BUILDX_CONFIG\Z"
     r"|GO(PROXY|SUMDB|NOSUMDB|NOSUMCHECK|NOPROXY|PRIVATE|INSECURE|AUTH|VCS|CACHE|MODCACHE|PATH|TMPDIR|TOOLCHAIN|ENV)\Z"
 )
 

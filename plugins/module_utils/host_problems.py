@@ -91,7 +91,7 @@ def python_problem(path, minimum):
 
 
 def variable_problem(name):
-    if not os.environ.get(name):
+    if name not in os.environ:
         return None
     return (
         f"{name} is set for {pwd.getpwuid(os.geteuid()).pw_name} on this host, and would lead PostgreSQL's clients elsewhere: "

@@ -141,6 +141,7 @@ actions:
 
 from ansible_collections.mlops.stack.plugins.module_utils.minio_declaration import EMPTY, parse, plan
 from ansible_collections.mlops.stack.plugins.module_utils.minio_store import HAS_SDK, Store, StoreError
+from ansible_collections.mlops.stack.plugins.module_utils.texts import text_problem
 from ansible_collections.mlops.stack.plugins.module_utils.unlogged import UnloggedModule
 
 
@@ -189,6 +190,8 @@ def main():
     )
     params = module.params
     buckets, users, problems = parse(present(params["buckets"]), present(params["users"]), params["root_user"])
+    said = {name: text_problem(params[name]) for name in ("url", "root_user", "root_password")}
+    problems = [f"{name} {problem}." for name, problem in said.items() if problem] + problems
     if problems:
         module.fail_json(msg=" ".join(problems))
     if not params["assume_empty"] and not HAS_SDK:

@@ -255,7 +255,9 @@ def run_script(script, params, mark):
     if done.returncode:
         said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         reason = said[-1] if said else f"it said nothing and ended with {done.returncode}"
-        reason = reason.replace(params["writer"]["password"], "********")
+        # As it was given, and as the client has it: Ansible hides the former alone.
+        for password in (params["writer"]["password"], clean(params["writer"]["password"])):
+            reason = reason.replace(password, "********")
         raise VerificationError(f"{script['name']} failed for {params['writer']['name']}: {reason}")
 
 

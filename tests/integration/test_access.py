@@ -253,6 +253,22 @@ def test_check_mode_of_a_run_that_creates_what_it_grants_on(run):
     run("mlflow_user", name="mia", state="absent")
 
 
+def test_an_experiment_whose_name_is_the_id_of_another(run, users, call, churn):
+    """In the plan of the run that creates it, and by that run."""
+    other = call("GET", "/api/2.0/mlflow/experiments/get", experiment_id="1")["experiment"]["name"]
+    assert other != "1"
+    run("mlflow_user", name="nora", password=PASSWORD)
+    declared = {"users": [{"name": "nora", "permissions": [grant("experiment", "1", "READ")]}]}
+    planned = run("mlflow_access", check=True, **declared, planned_resources={"experiment": ["1"]})
+    assert [(a["action"], a["resource"]) for a in planned["actions"]] == [("grant", "1")]
+    made = run("mlflow_experiment", name="1")["experiments"][0]["experiment_id"]
+    done = matrix(run, "mlflow_access", **declared)
+    assert done["actions"] == planned["actions"] and made != "1"
+    assert users()["nora"][1] == {f"experiment {made}": "READ"}
+    run("mlflow_user", name="nora", state="absent")
+    run("mlflow_experiment", name="1", state="absent")
+
+
 def test_permissions_on_what_is_gone_can_be_revoked(run, users, call):
     experiment = run("mlflow_experiment", name="doomed")["experiments"][0]["experiment_id"]
     run("mlflow_user", name="olga", password=PASSWORD)

@@ -38,7 +38,7 @@ def hold(database: Path | str, *words: str, name: str = "admin", password: str =
     command += ["-a", json.dumps(arguments), "-e", interpreter, "--diff", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     assert "Traceback" not in done.stdout + done.stderr
-    assert password not in done.stdout + done.stderr
+    assert password.rstrip("\n") not in done.stdout + done.stderr
     result = json.loads(done.stdout[done.stdout.index("=> {") + 3 : done.stdout.rindex("}") + 1])
     # As in support.modules: a refusal must not look like having had nothing to do.
     return {name: value for name, value in result.items() if name != "changed" or not done.returncode}
@@ -53,7 +53,7 @@ def test_the_state_matrix(server, database):
     """check, do, again, and back: the running server takes the new password and no other one."""
     assert hold(database, "--check")["reasons"] == ["another password"]
     assert may_log_in(server, "admin", ADMIN_PASSWORD)
-    assert hold(database)["changed"]
+    assert hold(database, password=f"{NEW}\n")["changed"], "with the line break that a file has at its end"
     assert may_log_in(server, "admin", NEW)
     assert not may_log_in(server, "admin", ADMIN_PASSWORD)
     assert not hold(database)["changed"]

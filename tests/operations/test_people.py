@@ -33,7 +33,7 @@ def files(folder) -> dict:
 def people(make_deployment) -> Deployment:
     """With an inventory that init_inventory wrote, and one more user."""
     deployment = make_deployment()
-    inventory = deployment.home / "begun"
+    inventory = deployment.home / "begun here"
     deployment.play("playbooks/init_inventory.yml", inventory_path=str(inventory)).ok()
     deployment.inventory = inventory
     users = yaml.safe_load((inventory / "group_vars/mlflow.yml").read_text())["mlflow_users"]
@@ -241,7 +241,7 @@ def test_an_empty_answer_generates_a_password(running, passwd):
 
 
 def test_secrets_move_to_another_controller(running, tmp_path):
-    path, store, key = tmp_path / "moved.yml", tmp_path / "store", tmp_path / "key"
+    path, store, key = tmp_path / "moved secrets.yml", tmp_path / "store", tmp_path / "key"
     exported = running.make("secrets_export", f"FILE={path}", f"INVENTORY={running.inventory}").ok()
     values = {name: text.rstrip("\n") for name, text in files(running.secrets).items() if "+" not in name}
     assert yaml.safe_load(path.read_text()) == values and mode(path) == 0o600

@@ -17,10 +17,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support.checkout import copy_to
 from support.community import collections
-from support.deployment import Result
+from support.deployment import ROOT, Result
 from support.minio_program import PROGRAMS, minio_program
 from support.mlflow_server import free_port
 from support.package_index import package_index
@@ -34,6 +35,9 @@ NAME = "mlops-docker"
 SERVICES = ("postgres", "minio", "mlflow")
 NASTY = 'it\'s "100%" $HOME ${HOME} $(id) `id` #no \\ \\n\nsecond line \t end\\'
 SECRET = "Nothing-to-see:%$here#123 ' \" \\ $x"
+ROLE = yaml.safe_load((ROOT / "roles/stack/vars/main.yml").read_text())
+# What somebody may have set for other projects and for another Engine: it leads Docker and Compose elsewhere, or stops them.
+AMBIENT = {name: "/nowhere" for name in ROLE["_stack_environment"] if not name.startswith("PYTHON")}
 PORTS = ("mlflow_port", "postgres_port", "minio_port", "minio_console_port")
 
 
@@ -54,6 +58,9 @@ class Laptop:
         plugins.mkdir(parents=True)
         # Debian 12 has no Compose v2; the package of the tests carries the real one.
         shutil.copy(Path(sys.executable).with_name("docker-compose"), plugins / "docker-compose")
+        # Nothing listens there. Docker gives it to all containers that the user makes; no service of the stack is reached by it.
+        proxies = {"proxies": {"default": {"httpProxy": "http://127.0.0.1:9"}}}
+        (self.home / ".docker/config.json").write_text(json.dumps(proxies))
         subprocess.run(["chown", "-R", f"{NAME}:", self.home], check=True)
         passed_on = {name: value for name, value in os.environ.items() if PASSED_ON.match(name)}
         self.env = {**passed_on, "HOME": str(self.home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -84,12 +91,13 @@ class Laptop:
 
     def make(self, target: str, *arguments: str) -> Result:
         words = [f"ARGS={' '.join(arguments)}"] if arguments else []
-        return self.run("make", *target.split(), "INVENTORY=local_docker", *words)
+        return self.run("make", *target.split(), "INVENTORY=local_docker", *words, **AMBIENT)
 
     def play(self, playbook: str, *words: str, **variables) -> Result:
-        """Without make, which installs the collections each time."""
+        """Without make, which installs the collections each time. What the environment says is meant for others."""
         command = [".venv/bin/ansible-playbook", f"playbooks/{playbook}.yml", "-i", "inventories/local_docker", *words]
-        return self.run(*command, "-e", json.dumps(variables), ANSIBLE_COLLECTIONS_PATH=f"collections:{collections()}")
+        environment = {**AMBIENT, "ANSIBLE_COLLECTIONS_PATH": f"collections:{collections()}"}
+        return self.run(*command, "-e", json.dumps(variables), **environment)
 
     def secrets(self) -> dict[str, str]:
         folder = self.home / ".config/mlops-stack/local_docker"
@@ -172,9 +180,9 @@ def test_values_arrive_unchanged_and_one_container_changes(laptop):
     changed = {"mlflow_environment_extra": {"NASTY": NASTY, "SMALL": 5}, "mlflow_secret_key": SECRET}
     assert laptop.play("site", "--diff", "-vvv", **changed).ok().changed > 0
     assert {name for name, number in container_ids().items() if number != before[name]} == {"mlflow"}
-    names = ["NASTY", "SMALL", "MLFLOW_FLASK_SERVER_SECRET_KEY"]
+    names = ["NASTY", "SMALL", "MLFLOW_FLASK_SERVER_SECRET_KEY", "http_proxy"]
     say = f"import os, json; print(json.dumps([os.environ[name] for name in {names}]))"
-    assert json.loads(docker("exec", "mlops-stack-mlflow", "python", "-c", say)) == [NASTY, "5", SECRET]
+    assert json.loads(docker("exec", "mlops-stack-mlflow", "python", "-c", say)) == [NASTY, "5", SECRET, ""]
 
 
 def test_no_secret_where_others_look(laptop):
@@ -235,15 +243,10 @@ def test_refused_before_anything_changes(laptop):
     said.refused("PostgreSQL docker-17 was deployed here, and 18 is wanted")
     command = [".venv/bin/ansible-playbook", "site.yml", "-i", "inventories/local_docker"]
     paths = f"collections:{collections()}"
-    nowhere = {
-        "DOCKER_HOST": "unix:///nowhere",
-        "COMPOSE_PROJECT_NAME": "other",
-        "COMPOSE_FILE": "/nowhere/compose.yaml",
-    }
     gone = laptop.run(*command, "-e", "stack_docker_host=unix:///nowhere", ANSIBLE_COLLECTIONS_PATH=paths)
     gone.refused(f"Docker on this_machine does not answer {NAME}")
     # What the environment says is meant for others.
-    there = laptop.run(*command, "--check", **nowhere, ANSIBLE_COLLECTIONS_PATH=paths).ok()
+    there = laptop.run(*command, "--check", **AMBIENT, ANSIBLE_COLLECTIONS_PATH=paths).ok()
     assert there.changed == 0
 
 

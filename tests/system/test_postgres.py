@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 
 import pytest
+import yaml
 
 from support.apt_repository import apt_repository, package
+from support.deployment import ROOT
 from support.postgres_host import DESK, PASSWORDS, SHOP, PostgresHost
 
 NAME = "mlops-stack-host-postgres"
@@ -109,8 +112,48 @@ def test_deploy(host):
     assert host.listening() == ["127.0.0.1:5432"]
 
 
+OURS = yaml.safe_load((ROOT / "roles/stack/vars/main.yml").read_text())["_stack_libpq"]
+# What somebody may have set on the host for another server: some of it leads libpq elsewhere, most of it stops libpq.
+FOREIGN = {**dict.fromkeys(OURS, "nowhere"), "PGHOSTADDR": "192.0.2.1"}
+# Which variables libpq itself says it reads.
+ASK_LIBPQ = """
+import ctypes
+class Option(ctypes.Structure):
+    _fields_ = [(f"_{n}", ctypes.c_char_p) for n in range(6)] + [("size", ctypes.c_int)]
+libpq = ctypes.CDLL("libpq.so.5")
+libpq.PQconndefaults.restype = ctypes.POINTER(Option)
+options = libpq.PQconndefaults()
+n = 0
+while options[n]._0:
+    print((options[n]._1 or b"").decode())
+    n += 1
+"""
+
+
+@contextlib.contextmanager
+def environment_of_root(host, **variables):
+    """As sudo brings it where PAM does not, and ssh to root."""
+    text = "".join(f"{name}={value}\n" for name, value in variables.items())
+    host.shell(
+        'cp /etc/environment /run/before; printf %s "$TEXT" >> /etc/environment; '
+        "echo 'Defaults env_file=/etc/environment' > /etc/sudoers.d/environment",
+        TEXT=text,
+    )
+    try:
+        yield
+    finally:
+        host.shell("cat /run/before > /etc/environment; rm /run/before /etc/sudoers.d/environment")
+
+
 def test_again_changes_nothing(host):
-    assert host.play("site", "--diff").ok().changed == 0
+    """With all that may be set on a host for another server; the one variable that can't be made ineffective is refused."""
+    read_by_libpq = set(host.shell('python3 -c "$ASK"', ASK=ASK_LIBPQ).split())
+    assert "PGHOSTADDR" in read_by_libpq and read_by_libpq - set(OURS) == {"PGSERVICE"}
+    with environment_of_root(host, **FOREIGN):
+        assert host.shell("sudo -u root printenv PGHOSTADDR") == "192.0.2.1"
+        assert host.play("site", "--diff").ok().changed == 0
+    with environment_of_root(host, PGSERVICE="other"):
+        host.play("site", "--check").refused("PGSERVICE is set for root on this host")
 
 
 def test_users_reach_their_own_databases_and_nothing_else(host):
@@ -221,7 +264,8 @@ def test_the_same_server_as_an_external_one(host):
     assert host.play("site", "-vvv", **there).ok().changed > 0
     assert host.login(lake, "SELECT current_user") == "lake_owner"
     assert host.sql("SELECT has_database_privilege('shop_owner', 'lake', 'CONNECT')") == "f"
-    assert host.play("site", **there).ok().changed == 0
+    with environment_of_root(host, **FOREIGN):
+        assert host.play("site", **there).ok().changed == 0
     for password in ("cloud-pass-7c2d", "lake-pass-90aa"):
         assert password not in host.printed
     host.sql("DROP DATABASE lake")

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import PIP_REACHES_BY, is_foreign
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = ("ANSIBLE_CONFIG", "ANSIBLE_COLLECTIONS_PATH", "LC_ALL")
@@ -150,6 +151,72 @@ def test_a_configuration_of_ones_own_is_named_on_the_command_line(checkout):
     _arguments, env = make(checkout, "status", "ANSIBLE_CONFIG=/my own.cfg")
     assert env["ANSIBLE_CONFIG"] == "/my own.cfg"
     assert env["ANSIBLE_COLLECTIONS_PATH"].split(":")[0] == f"{checkout}/collections"
+
+
+def test_the_configuration_counts_in_a_checkout_that_others_may_write(checkout):
+    """The real Ansible, which takes none from such a folder by itself."""
+    shutil.copy(ROOT / "ansible.cfg", checkout)
+    program = Path(sys.executable).with_name("ansible-playbook")
+    (checkout / ".venv/bin/ansible-playbook").write_text(f'#!/bin/sh\nexec {program} --version "$@"\n')
+    checkout.chmod(0o777)
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MAKE"))}
+    for command, found in (
+        ([program, "--version"], "None"),
+        (["make", f"PYTHON={sys.executable}", "status"], f"{checkout}/ansible.cfg"),
+    ):
+        done = subprocess.run(command, cwd=checkout, env=env, capture_output=True, text=True, check=True)
+        assert f"config file = {found}\n" in done.stdout, done.stdout
+
+
+def test_collections_are_asked_for_with_the_same_configuration(checkout):
+    (checkout / "inventories/my own/requirements.yml").touch()
+    said = checkout / "said"
+    (checkout / ".venv/bin/ansible-galaxy").write_text(PROGRAM.replace("print(", f"open({str(said)!r}, 'w').write("))
+    make(checkout, "deploy", "INVENTORY=my own", ANSIBLE_CONFIG="/etc/ansible/ansible.cfg")
+    arguments, env = json.loads(said.read_text())
+    assert arguments[:3] == ["collection", "install", "-r"]
+    assert env["ANSIBLE_CONFIG"] == f"{checkout}/ansible.cfg"
+
+
+# In the place of python3: an environment whose pip writes down what is set for it.
+PYTHON = f"""#!{sys.executable}
+import pathlib, sys
+if sys.argv[1] == "-c":
+    print("UTF-8")
+else:
+    folder = pathlib.Path(sys.argv[3], "bin")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("pip", "ansible-playbook"):
+        (folder / name).write_text("#!/bin/sh\\nenv -0 > seen\\n")
+        (folder / name).chmod(0o755)
+"""
+
+
+def test_settings_of_pip_and_uv_that_are_meant_for_other_projects(checkout):
+    """The same ones count as where packages are installed on a host, and files of pip besides."""
+    (checkout / "python").write_text(PYTHON)
+    (checkout / "python").chmod(0o755)
+    (checkout / ".venv/installed").unlink()
+    counts = [f"PIP_{option.replace('-', '_').upper()}" for option in PIP_REACHES_BY]
+    counts += ["PIP_CONFIG_FILE", "UV_INDEX", "UV_INDEX_COMPANY_PASSWORD", "UV_HTTP_TIMEOUT", "UV_CONFIG_FILE"]
+    others = [f"PIP_{name}" for name in ("TARGET", "PREFIX", "ROOT", "QUIET", "CONSTRAINT", "PYTHON")]
+    others += [f"UV_{name}" for name in ("SYSTEM_PYTHON", "RESOLUTION", "TARGET", "PYTHON", "CONSTRAINT")]
+    others += ["PYTHONPATH", "PYTHONHOME"]
+    zeros = ["PIP_USER", "PIP_NO_DEPS", "PIP_DRY_RUN", "PIP_REQUIRE_HASHES"]
+    assert all(is_foreign(name) for name in others + zeros)
+    assert [name for name in counts if is_foreign(name)] == ["PIP_CONFIG_FILE"]
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "UV_", "PYTHON", "MAKE"))}
+    subprocess.run(
+        ["make", "PYTHON=./python", ".venv/installed"],
+        cwd=checkout,
+        env={**env, **dict.fromkeys([*counts, *others, *zeros], "set")},
+        capture_output=True,
+        check=True,
+    )
+    seen = dict(entry.split("=", 1) for entry in (checkout / "seen").read_text().split("\0") if entry)
+    kinds = ("PIP_", "UV_", "PYTHONPATH", "PYTHONHOME")
+    found = {name: value for name, value in seen.items() if name.startswith(kinds)}
+    assert found == dict.fromkeys(counts, "set") | dict.fromkeys(zeros, "0")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.mlops.stack.plugins.filter.compose import compose_files, to_compose_env
+from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import tool_environment
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -19,9 +21,12 @@ from support.engine import container_definition, contents, short_folder
 from support.rendered import NASTY, TEXTS, assert_golden, layout
 
 GOLDEN = Path(__file__).with_name("golden") / "compose"
+ROOT = Path(__file__).resolve().parents[3]
 COMPOSE = Path(sys.prefix, "bin/docker-compose")
 FOLDER = "/opt/mlops-stack/mlflow"
 USER = "998:997"
+PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+NO_PROXIES = [*PROXIES, *(name.upper() for name in PROXIES)]
 
 # What YAML or Compose may take for something else than text: numbers, dates, marks, ends of lines.
 ODD = st.text("0123456789eExobn_+-.:~ yN#'\"\\{}[]&*!|>%@`,?=<$\n\t\r\x0c\x85\u2028\ufeff", max_size=6)
@@ -94,7 +99,8 @@ def test_compose_reads_what_the_definition_says():
     definition, service = read_service(memory_limit="2g", shared_memory="256m", tmpfs=["/data"], folders=["/etc/a $b"])
     state = definition["process"]["state_dirs"][0]
     declared = {**definition["environment"], **definition["secret_environment"]}
-    assert service["environment"] == {"HOME": state, "USER": "mlflow"} | {k: as_text(v) for k, v in declared.items()}
+    own = {"HOME": state, "USER": "mlflow"} | dict.fromkeys(NO_PROXIES, "")
+    assert service["environment"] == own | {k: as_text(v) for k, v in declared.items()}
     assert service["command"] == definition["process"]["command"]
     assert service["healthcheck"]["test"] == ["CMD", *definition["container"]["health_command"]]
     assert service["image"] == definition["container"]["image"] and "pull_policy" not in service
@@ -103,6 +109,50 @@ def test_compose_reads_what_the_definition_says():
     assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
     assert service["container_name"] == "mlops-stack-mlflow" and service["labels"]["mlops.stack.ports"] == "5000"
     assert list(service["networks"]) == ["mlops-stack"] and "network_mode" not in service
+
+
+@pytest.mark.parametrize("kind", ["environment", "secret_environment"])
+def test_a_proxy_that_a_service_is_given_stays(kind):
+    """And no empty one in small letters takes its place; what ~/.docker/config.json has for the others does not count."""
+    given = {"HTTPS_PROXY": "http://me:secret@proxy:3128", "no_proxy": "internal"}
+    _definition, service = read_service(lambda definition: definition[kind].update(given))
+    found = {name: value for name, value in service["environment"].items() if name.lower() in PROXIES}
+    without = [name for name in NO_PROXIES if name.lower() not in ("https_proxy", "no_proxy")]
+    assert found == dict.fromkeys(without, "") | given
+
+
+# What the account may have set for other projects: some of it stops Compose, some leads it elsewhere.
+AMBIENT = {
+    "COMPOSE_PROJECT_NAME": "other",
+    "COMPOSE_FILE": "/nowhere/compose.yaml",
+    "COMPOSE_PATH_SEPARATOR": "a",
+    "COMPOSE_PROFILES": "other",
+    "COMPOSE_ENV_FILES": "/nowhere/env",
+    "COMPOSE_DISABLE_ENV_FILE": "perhaps",
+    "COMPOSE_PARALLEL_LIMIT": "many",
+    "COMPOSE_ANSI": "always",
+    "COMPOSE_PROGRESS": "plain",
+    "COMPOSE_COMPATIBILITY": "true",
+}
+
+
+def test_compose_reads_the_same_whatever_the_account_has_set(monkeypatch, tmp_path):
+    """In the environment that the tasks get, and in the one that modules give to what they start."""
+    (tmp_path / "compose.yaml").write_text("name: ours\nservices: {one: {image: example}}\n")
+    environment = yaml.safe_load((ROOT / "roles/stack/vars/main.yml").read_text())["_stack_environment"]
+
+    def read(**more):
+        bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+        done = subprocess.run(
+            [COMPOSE, "config"], cwd=tmp_path, env={**bare, **more}, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    for name, value in AMBIENT.items():
+        monkeypatch.setenv(name, value)
+    assert read(**AMBIENT) != read() and read()[0] == 0
+    assert read(**{**AMBIENT, **environment, "DOCKER_HOST": ""}) == read()
+    assert read(**tool_environment()) == read()
 
 
 def test_what_is_mounted_and_how():

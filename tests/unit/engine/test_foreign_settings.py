@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import types
@@ -31,13 +32,15 @@ from ansible_collections.mlops.stack.plugins.module_utils.service_managers impor
 from ansible_collections.mlops.stack.plugins.modules import program, virtualenv
 
 from support.modules import run_module
-from support.package_index import package_index
+from support.package_index import package_index, wheel
 
 FOREIGN = [
     *("PYTHONPATH", "PYTHONHOME", "PYTHONOPTIMIZE", "VIRTUAL_ENV", "PGPASSWORD", "PGSSLMODE", "PGSERVICE"),
     *("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_QUIET", "PIP_DRY_RUN", "PIP_REQUIRE_HASHES", "PIP_CONFIG_FILE"),
     *("UV_SYSTEM_PYTHON", "UV_RESOLUTION", "UV_EXCLUDE_NEWER", "UV_CONSTRAINT", "UV_PYTHON", "FORCE_COLOR"),
-    *("GOBIN", "GOFLAGS", "GOOS", "GO111MODULE", "GIT_DIR", "GIT_WORK_TREE"),
+    *("GOBIN", "GOFLAGS", "GOOS", "GO111MODULE", "GIT_DIR", "GIT_WORK_TREE", "PGHOSTADDR", "PGCONNECT_TIMEOUT"),
+    *("DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH", "DOCKER_API_VERSION", "DOCKER_DEFAULT_PLATFORM"),
+    *("COMPOSE_ENV_FILES", "COMPOSE_PROFILES", "COMPOSE_FILE", "BUILDX_BUILDER", "BUILDKIT_PROGRESS"),
 ]
 REACHES = [
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_CERT", "PIP_PROXY", "PIP_CACHE_DIR"),
@@ -55,6 +58,7 @@ REACHES = [
         "PATH",
         "HOME",
         "DOCKER_CONFIG",
+        "DOCKER_HOST",
     ),
 ]
 
@@ -196,6 +200,45 @@ def test_packages_land_where_they_are_meant_to(home, monkeypatch, with_pip, inst
     assert made["diff"]["after"] == "tiny==2.0\n" and absent_packages(str(path), ["tiny"]) == []
     assert not again["failed"] and not again["changed"], again
     assert planned["changed"] and planned["diff"]["after"] == "other==1.0\n", planned
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("user = true\nno-deps = true\ndry-run = true\nrequire-hashes = true", ""),
+        (
+            "target = {home}/elsewhere",
+            "pip has put the packages elsewhere than into .venv: remove target, prefix and root",
+        ),
+    ],
+    ids=["overruled", "target"],
+)
+def test_make_fills_its_environment(home, with_pip, setting, said):
+    """The real pip, in a double of python3, with a pip.conf: tiny stands for Ansible."""
+    (home / "XDG_CONFIG_HOME/pip/pip.conf").write_text(f"[install]\n{setting.format(home=home)}\n")
+    shutil.copy(Path(__file__).resolve().parents[3] / "Makefile", home)
+    (home / "requirements.txt").write_text("tiny==3.0\n")
+    (home / ".venv/bin").mkdir(parents=True)
+    (packages,) = with_pip.glob("lib/python3*/site-packages")
+    for path in [*packages.glob("tiny*"), *packages.glob("other*")]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    pip = f'#!/bin/sh\n{with_pip}/bin/python -m pip "$@" && [ ! -e {packages}/other.py ] || cp "$0" .venv/bin/ansible-playbook\n'
+    (home / ".venv/bin/pip").write_text(pip)
+    (home / "python").write_text("#!/bin/sh\necho UTF-8\n")
+    for name in (".venv/bin/pip", "python"):
+        (home / name).chmod(0o755)
+    with package_index() as index:
+        index.files["tiny-3.0-py3-none-any.whl"] = wheel("tiny", "3.0", needs="other")
+        done = subprocess.run(
+            ["make", "PYTHON=./python", ".venv/installed"],
+            cwd=home,
+            env={**os.environ, "PIP_INDEX_URL": index.url()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, said in done.stderr) == (2 if said else 0, True), done.stderr
+    assert (home / ".venv/installed").exists() is (packages / "other.py").exists() is (not said)
 
 
 def test_a_uv_that_installs_elsewhere(home):

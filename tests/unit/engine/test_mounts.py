@@ -112,8 +112,9 @@ def test_each_role_asks_whether_its_programs_run(role):
     assert "executable" in look
 
 
-def test_variables_that_lead_clients_elsewhere(monkeypatch):
-    monkeypatch.setenv("PGSERVICE", "other")
+@pytest.mark.parametrize("value", ["other", ""])  # libpq looks for a service without a name, too.
+def test_variables_that_lead_clients_elsewhere(monkeypatch, value):
+    monkeypatch.setenv("PGSERVICE", value)
     monkeypatch.delenv("PGREQUIREAUTH", raising=False)
     (said,) = run_module("host_check", unset=["PGSERVICE", "PGREQUIREAUTH"])["problems"]
     assert said.startswith("PGSERVICE is set for ") and "remove it" in said

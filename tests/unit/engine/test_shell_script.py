@@ -72,7 +72,18 @@ def test_a_secret_is_in_no_arguments(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["PGSERVICE", "MLFLOW_TRACKING_TOKEN", "MC_HOST_other", "PYTHONPATH", "DOCKER_HOST", "MAKEFLAGS"]
+    "name",
+    [
+        *("PGSERVICE", "PGCONNECT_TIMEOUT", "MLFLOW_TRACKING_TOKEN", "MC_HOST_other", "PYTHONPATH", "MAKEFLAGS"),
+        *(
+            "DOCKER_HOST",
+            "DOCKER_TLS",
+            "DOCKER_TLS_VERIFY",
+            "DOCKER_CERT_PATH",
+            "DOCKER_API_VERSION",
+            "DOCKER_CUSTOM_HEADERS",
+        ),
+    ],
 )
 def test_what_the_account_sets_is_meant_for_something_else(tmp_path, name):
     client = {"program": ["printenv", name, "KEPT"]}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 from support.modules import run_module
 from support.proxy import http_proxy
@@ -88,19 +90,63 @@ def test_tasks_that_run_interpreters_and_docker_of_ours_do_so_in_a_known_environ
             "ansible_python_interpreter" in task.get("vars", {}) and task.get("delegate_to") != "localhost"
         )
         if has_interpreter or runs_docker:
-            assert task.get("environment") == "{{ _stack_environment }}", task["name"]
+            of_libpq = "_of_libpq" if has_interpreter and "postgres" in path.parts else ""
+            assert task.get("environment") == f"{{{{ _stack_environment{of_libpq} }}}}", task["name"]
+        compose = task.get("community.docker.docker_compose_v2")
+        if compose:  # An empty DOCKER_TLS is no boolean to the module, and to Docker a "no" is as good as a "yes".
+            assert (compose["tls"], compose["validate_certs"]) == (False, False), task["name"]
         included = task.get("ansible.builtin.include_tasks")
         if "/engine/tasks/" in str(path) and path.parent.name == "tasks" and included:
             assert included["apply"] == {"environment": "{{ _stack_environment }}"}, task["name"]
 
 
 def test_that_environment():
-    environment = yaml.safe_load((ROOT / "roles/stack/vars/main.yml").read_text())["_stack_environment"]
-    empty = ("PYTHONPATH", "PYTHONHOME", "DOCKER_CONTEXT", "DOCKER_DEFAULT_PLATFORM", "COMPOSE_PROJECT_NAME")
-    assert environment == dict.fromkeys(empty, "") | {
+    """What a tool does not take for not set when it is empty; tests/unit/engine/test_compose_files.py asks Compose."""
+    variables = yaml.safe_load((ROOT / "roles/stack/vars/main.yml").read_text())
+    environment, of_libpq = variables["_stack_environment"], variables["_stack_libpq"]
+    for name in ("TLS", "TLS_VERIFY", "CERT_PATH", "API_VERSION", "CONTEXT", "CONTENT_TRUST", "DEFAULT_PLATFORM"):
+        assert environment[f"DOCKER_{name}"] == ""
+    for name in ("COMPOSE_ENV_FILES", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "PYTHONPATH", "PYTHONHOME"):
+        assert environment[name] == ""
+    assert {name: value for name, value in environment.items() if value} == {
         "DOCKER_HOST": "{{ stack_docker_host }}",
+        "BUILDKIT_PROGRESS": "plain",
         "COMPOSE_FILE": "compose.yaml",
+        "COMPOSE_DISABLE_ENV_FILE": "false",
+        "COMPOSE_PARALLEL_LIMIT": "-1",
+        "COMPOSE_ANSI": "never",
     }
+    for name in ("PGHOSTADDR", "PGOPTIONS", "PGREQUIREPEER", "PGREQUIREAUTH", "PGPASSWORD", "PGSSLROOTCERT"):
+        assert of_libpq[name] == ""
+    # Of these, libpq refuses what is empty.
+    for name in ("PGCHANNELBINDING", "PGGSSENCMODE", "PGTARGETSESSIONATTRS", "PGSSLNEGOTIATION", "PGCONNECT_TIMEOUT"):
+        assert of_libpq[name]
+    assert not [name for name in [*environment, *of_libpq] if not isinstance({**environment, **of_libpq}[name], str)]
+
+
+def test_the_variable_that_no_value_makes_ineffective_is_refused():
+    tasks = yaml.safe_load((ROOT / "roles/postgres/tasks/preflight.yml").read_text())
+    (expression,) = [t["mlops.stack.host_check"]["unset"] for t in tasks if "mlops.stack.host_check" in t]
+    for is_managed in (True, False):
+        templar = Templar(DataLoader(), variables={"_postgres_is_managed": is_managed})
+        assert templar.template(trust_as_template(expression)) == (["PGSERVICE"] if is_managed else [])
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "used"), [("http://127.0.0.1:9000", False), ("http://elsewhere:9000", True), (None, True)]
+)
+def test_a_proxy_carries_artifacts_to_a_store_of_somebody_else_alone(endpoint, used):
+    (move,) = [
+        task["mlops.stack.mlflow_migrate"]
+        for task in tasks_of(yaml.safe_load((ROOT / "roles/mlflow/tasks/migrate.yml").read_text()))
+        if "mlops.stack.mlflow_migrate" in task
+    ]
+    variables = {
+        "stack_object_store_endpoint": {"url": endpoint} if endpoint else {},
+        "mlflow_s3_endpoint_url": "http://127.0.0.1:9000",
+    }
+    templar = Templar(DataLoader(), variables=variables)
+    assert templar.template(trust_as_template(move["s3_use_proxy"])) is used
 
 
 def test_the_role_lets_a_proxy_carry_requests_to_a_foreign_server_alone():

@@ -218,6 +218,20 @@ def test_the_module_plans_without_a_server_and_shows_no_secret():
     assert plan([], [], EMPTY) == []
 
 
+@pytest.mark.parametrize("name", ["url", "root_user", "root_password"])
+def test_the_module_refuses_a_line_break_in_what_it_logs_in_with(name):
+    result = run_module("minio_config", **{**CONNECTION, name: f"{CONNECTION[name]}\n"})
+    assert result["failed"] and result["msg"].startswith(f"{name} must be one line, and ends with a line break")
+    assert "root-password" not in result["msg"]
+
+
+def test_the_module_refuses_a_line_break_in_a_secret_key():
+    user = {**USERS[0], "secret_key": f"{SECRET}\n"}
+    result = run_module("minio_config", assume_empty=True, buckets=BUCKETS, users=[user], **CONNECTION)
+    assert result["failed"] and "the secret_key must be one line, and ends with a line break" in result["msg"]
+    assert SECRET not in result["msg"]
+
+
 def test_the_module_refuses_in_one_sentence():
     result = run_module("minio_config", assume_empty=True, buckets=[{"name": "A"}], **CONNECTION)
     assert result["failed"] and result["msg"].startswith("buckets[0] (A): the name of a bucket must")

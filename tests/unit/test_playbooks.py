@@ -238,3 +238,34 @@ def test_status_refuses_a_text_for_a_list(tmp_path):
     site.inventory.write_text(json.dumps({"mlflow": hosts}))
     out = site.run("-e", "mlflow_allowed_hosts_extra=ml.example.com", XDG_CONFIG_HOME=str(tmp_path), code=2)
     assert "mlflow_allowed_hosts_extra must be a list, and is a text: write each entry" in " ".join(out.split())
+
+
+PLACES = """
+- hosts: all
+  gather_facts: false
+  vars:
+    _stack_has_facts: true
+  tasks:
+    - name: Use the role
+      ansible.builtin.include_role:
+        name: mlops.stack.stack
+        public: true
+        rolespec_validate: false # No facts were gathered.
+    - name: Tell the test
+      ansible.builtin.debug:
+        msg: "{{ [_stack_inventory, stack_secrets_dir, _stack_images_lock, _stack_images_lock_to_write] | join(' ') }}"
+"""
+
+
+@pytest.mark.parametrize("name", ["prod", "staging"])
+def test_each_file_in_a_folder_is_an_inventory_of_its_own(tmp_path, name):
+    """Also for `make pin`; there is a file of digests from the time when all files shared one."""
+    site, folder = Site(tmp_path, PLACES), tmp_path / "inventory"
+    folder.mkdir()
+    (folder / "images.lock.txt").touch()
+    for other in ("prod", "staging"):
+        (folder / f"{other}.yml").write_text(site.inventory.read_text())
+    site.inventory = folder / f"{name}.yml"
+    store, written = tmp_path / "mlops-stack" / name, folder / f"{name}.images.lock.txt"
+    places = f"{site.inventory} {store} {folder}/images.lock.txt {written}"
+    assert places in " ".join(site.run(XDG_CONFIG_HOME=str(tmp_path)).split())

@@ -21,7 +21,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.addresses import make_
 # Containers of one host reach each other in this network, by the name of the container.
 NETWORK = "mlops-stack"
 # Text to PyYAML's YAML 1.1, and a number or the end of a line to Compose.
-QUOTED = re.compile(r"^[-+]?(0o|[.]?[0-9])[0-9.]*([eE][-+]?[0-9]+)?$|[\x85\u2028\u2029]")
+QUOTED = re.compile(r"^[-+]?(0o|[.]?[0-9])[0-9.]*([eE][-+]?[0-9]+)?\Z|[\x85\u2028\u2029]")
 # Docker gives these to every container where somebody's ~/.docker/config.json names proxies. They are for what is outside, and no service
 # needs more than others of the stack.
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")

@@ -163,7 +163,7 @@ def _setting_problems(settings):
     for name, value in settings.items():
         if str(name).lower() in RESERVED:
             problems.append(f"postgres_settings.{name} can't be set: {RESERVED[str(name).lower()]}.")
-        elif not SETTING.fullmatch(str(name)):
+        elif not isinstance(name, str) or not SETTING.fullmatch(name):
             problems.append(f"postgres_settings has '{name}', which is no name of a setting: see the view pg_settings.")
         elif isinstance(value, dict) or value is None:
             problems.append(f"postgres_settings.{name} has no value: give a text, a number, yes or no.")

@@ -11,6 +11,7 @@ description:
   - A text must be one, on one line. A number, a boolean or null is refused, because YAML may have changed what was written.
   - A list must be one, and not a text with commas.
   - The values of C(*_environment_extra) must be what was written, and their names those of variables.
+  - The numbers of other dictionaries, such as settings, must be plain ones. YAML makes 8 of 010 and 202410 of 2024_10.
 author:
   - The mlops.stack contributors (@mlops-stack)
 options:

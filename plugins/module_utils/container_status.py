@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.mlops.stack.plugins.module_utils import docker_cli, processes
+from ansible_collections.mlops.stack.plugins.module_utils.addresses import make_url
 from ansible_collections.mlops.stack.plugins.module_utils.service_logs import ContainerLog
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import ServiceError, telling
 from ansible_collections.mlops.stack.plugins.module_utils.service_status import entries, full_disk
@@ -115,6 +116,5 @@ class ContainerStatus:
             except OSError:
                 continue  # An address that this host has not: Docker says so when it starts.
             if not free:
-                self.findings.append(
-                    f"Something else listens on {port['address']}:{port['port']}: stop it, or declare another port and deploy."
-                )
+                where = make_url(port["address"], port["port"], scheme="")
+                self.findings.append(f"Something else listens on {where}: stop it, or declare another port and deploy.")

@@ -11,6 +11,7 @@ import subprocess
 import time
 
 from ansible_collections.mlops.stack.plugins.module_utils import mounts, processes
+from ansible_collections.mlops.stack.plugins.module_utils.addresses import make_url
 from ansible_collections.mlops.stack.plugins.module_utils.checksums import sha256_of
 from ansible_collections.mlops.stack.plugins.module_utils.foreign_settings import tool_environment
 from ansible_collections.mlops.stack.plugins.module_utils.service_status import full_disk
@@ -49,14 +50,15 @@ def unused_problem(entry):
 
 def port_problem(entry):
     address, port = entry["address"], entry["port"]
+    where = make_url(address, port, scheme="")
     try:
         if processes.port_is_free(address, port):
             return None
     except OSError as error:
-        return f"Nothing can listen on {address}:{port} here ({error.strerror}): give an address that this host has."
+        return f"Nothing can listen on {where} here ({error.strerror}): give an address that this host has."
     if processes.listens(processes.running_from(entry["directory"], entry["word"]), port):
         return None
-    return f"Something else listens on {address}:{port}: stop it, or set {entry['variable']} to a free port."
+    return f"Something else listens on {where}: stop it, or set {entry['variable']} to a free port."
 
 
 def text_of(path):

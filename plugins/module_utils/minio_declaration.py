@@ -192,7 +192,10 @@ def _user(where: str, entry: dict, buckets: set, root_user: str, least: int, pro
         problems.append(f"{where}: the secret_key {wrong}.")
     grants = []
     for at, grant in _entries(entry.get("buckets", []), f"{where}: buckets", GRANT_OPTIONS, "name", problems):
-        if str(grant["name"]) not in buckets:
+        wrong = text_problem(grant["name"])
+        if wrong:
+            problems.append(f"{at}: the name of a bucket {wrong}.")
+        elif grant["name"] not in buckets:
             problems.append(f"{at} is no declared bucket: declare it, too.")
         if grant.get("access", "readwrite") not in ("readonly", "readwrite"):
             problems.append(f"{at}: access must be readonly or readwrite.")

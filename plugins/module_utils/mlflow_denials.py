@@ -30,11 +30,13 @@ def find_denials(auth, tracking):
     :arg auth, tracking: databases with `select({table: query})`, which returns the rows of the tables that exist.
     :raises DatabaseError: one of them can't be read.
     """
-    rows = auth.select({
-        table: f"select username, {columns} from {table} join users on users.id = user_id"  # noqa: S608 - our constants
-        " where permission = 'NO_PERMISSIONS' and (is_admin is null or not is_admin)"
-        for table, (_kind, columns) in _TABLES.items()
-    })  # fmt: skip
+    rows = auth.select(
+        {
+            table: f"select username, {columns} from {table} join users on users.id = user_id"  # noqa: S608 - our constants
+            " where permission = 'NO_PERMISSIONS' and (is_admin is null or not is_admin)"
+            for table, (_kind, columns) in _TABLES.items()
+        }
+    )
     if not any(rows.values()):
         return []
     names = _names(tracking)
@@ -58,10 +60,12 @@ def find_denials(auth, tracking):
 
 def _names(tracking):
     """What is declared -> {id: name}; without what the database has no table for."""
-    rows = tracking.select({
-        table: f"select {columns} from {table}"  # noqa: S608 - our constants
-        for table, columns in _NAMES.values()
-    })  # fmt: skip
+    rows = tracking.select(
+        {
+            table: f"select {columns} from {table}"  # noqa: S608 - our constants
+            for table, columns in _NAMES.values()
+        }
+    )
     return {
         kind: {str(id_): name for id_, name in rows[table]}
         for kind, (table, _columns) in _NAMES.items()

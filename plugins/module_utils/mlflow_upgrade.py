@@ -11,7 +11,7 @@ from .effective import DeclaredAccess
 from .mlflow_denials import in_words
 
 # The Alembic revisions that each version brought, read from these packages; of those in between it is not known. The
-# first of each are all that the version has.
+# first of each are all that the version has. Not formatted, so that a version is a line.
 REVISIONS = {
     "tracking": (
         ((2, 22, 5), "451aebb31d03 90e64c465722 181f10493468 df50e92ffc5e 7ac759974ad8 89d4b8295536 2b4d017a5e9b"

@@ -10,7 +10,7 @@ CHOOSE = "choose a version that the package index has, or name another index in 
 REACH = "let this host reach the package index (stack_http_proxy, stack_ca_path), or name another one in stack_package_index_url"
 LOG_IN = "give an index with a login that it takes in stack_package_index_url"
 AGREE = "declare versions that go together"
-# What the first pattern that is found means, and what to do. uv's come first.
+# What the first pattern that is found means, and what to do. uv's come first. Not formatted, so that each has a line of its own.
 PATTERNS = (
     (r"An index URL (?:\(\S+\) )?could not be queried .*?\((\d{3} \w+)\)", "the package index answers {0}", LOG_IN),
     (r"Because ((?:there (?:is|are) no versions? of|\S+ was not found).*?)(?:, we can conclude|\.\s|$)", "{0}", CHOOSE),

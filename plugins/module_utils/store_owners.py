@@ -13,8 +13,10 @@ from collections.abc import Sequence
 
 from ansible_collections.mlops.stack.plugins.module_utils.secret_files import OWNERS
 
-# What stands for a run without an inventory, of the embedded default.
+# What stands for a run without an inventory: the embedded default, or a list of hosts.
 NO_INVENTORY = "-"
+# What is written for people lies in the folder beside the store that has its name and this (stack_credentials_dir).
+CREDENTIALS = "-credentials"
 # Files of hosts that have the name of their folder, and are the same as the folder.
 HOSTS_FILES = ("hosts", "hosts.yml", "hosts.yaml", "hosts.ini", "hosts.json", "hosts.toml")
 EXTENSIONS = (".yml", ".yaml", ".ini", ".json", ".toml")
@@ -23,9 +25,10 @@ EXTENSIONS = (".yml", ".yaml", ".ini", ".json", ".toml")
 def inventory_path(sources: Sequence[str], hosts_file: str) -> str:
     """The folder or file that is this inventory; empty where there is none, as for a list of hosts.
 
-    :arg sources: what was given after -i. :arg hosts_file: the file in which Ansible found the first host.
+    :arg sources: what was given after -i.
+    :arg hosts_file: the file in which Ansible found the first host; for a list of hosts, Ansible gives the list itself.
     """
-    if not hosts_file:
+    if not hosts_file or not os.path.exists(hosts_file):
         return ""
     path = os.path.realpath(hosts_file)
     for source in map(os.path.realpath, sources):
@@ -62,8 +65,11 @@ def _stem(inventory: str) -> str:
 def images_lock(inventory: str, writes: bool = False) -> str:
     """The file with the digests of an inventory's images, beside it.
 
-    Earlier releases had one for all inventories in a folder, which is read until there is one of its own.
+    Earlier releases had one for all inventories in a folder, which is read until there is one of its own. Without an inventory, it is in
+    the current folder.
     """
+    if not inventory:
+        return os.path.abspath("images.lock.txt")
     if not os.path.isfile(inventory):
         return f"{inventory}/images.lock.txt"
     folder = os.path.dirname(inventory)
@@ -98,6 +104,8 @@ def store_problem(directory: str, inventory: str, is_named: bool, removes: bool 
             f"{os.path.dirname(inventory)}: deploy {inventory} first, which takes them over, or set stack_name: "
             f"{os.path.basename(directory)} in its group_vars/all.yml."
         )
+    if problem := _folder_problem(directory.rstrip("/"), is_named):
+        return problem
     others = other_owners(directory, inventory)
     if is_named or not others or (inventory or NO_INVENTORY) in store_owners(directory):
         return ""
@@ -107,6 +115,24 @@ def store_problem(directory: str, inventory: str, is_named: bool, removes: bool 
         f"The secrets in {directory} belong to the inventory {', '.join(others)}, and this is {here}: set stack_name in "
         f"group_vars/all.yml to a name of its own, or to {name} if both are one deployment."
     )
+
+
+def _folder_problem(directory: str, is_named: bool) -> str:
+    """Why a store can't lie here: it would be the credentials of another deployment, and be removed together with its data."""
+    folder = os.path.expanduser(directory)
+    deployment = folder.removesuffix(CREDENTIALS)
+    if deployment != folder and (not is_named or os.path.isdir(deployment)):
+        name = os.path.basename(deployment)
+        return (
+            f"The secrets can't lie in {directory}, where the credentials of a deployment {name} are written: set stack_name in "
+            f"group_vars/all.yml to a name that does not end with {CREDENTIALS}."
+        )
+    if os.path.exists(os.path.join(folder + CREDENTIALS, OWNERS)):
+        return (
+            f"The credentials of this deployment would be written to {directory}{CREDENTIALS}, which holds the secrets of another one: set "
+            "stack_name in group_vars/all.yml of one of them to another name."
+        )
+    return ""
 
 
 def _may_be_shared(directory: str, inventory: str) -> bool:

@@ -77,8 +77,9 @@ def value_problems(name: str, option: Mapping, value: Any, written: Callable[[An
         return _list_problems(name, option, value)
     if option["type"] == "dict" and not isinstance(value, Mapping):
         return [f"{name} must be a dictionary, and is {kind(value)}: write NAME: VALUE on a line for each."]
-    if option["type"] == "dict" and name.endswith("_environment_extra"):
-        return [f"{name}: {problem}." for key in value if (problem := _variable_problem(key, value[key], written(key)))]
+    if option["type"] == "dict":
+        problem_of = _variable_problem if name.endswith("_environment_extra") else _setting_problem
+        return [f"{name}: {problem}." for key in value if (problem := problem_of(key, value[key], written(key)))]
     return []
 
 
@@ -111,6 +112,16 @@ def _variable_problem(name: Any, value: Any, written: str) -> str:
         return f"{str(name)!r} is no name of a variable: use letters, digits and _, and begin with no digit"
     if value is None:
         return f"{name} is null: {QUOTES}, give '' for an empty value, or remove it"
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and written and written != str(value):
+    return _number_problem(name, value, written) if written != str(value) else ""
+
+
+def _setting_problem(name: Any, value: Any, written: str) -> str:
+    """Why the number of a setting may not be the one that was meant. It need not look the same: 0.90 is 0.9."""
+    is_plain = re.fullmatch(r"[-+]?(0|[1-9][0-9]*)?([.][0-9]*)?([eE][-+][0-9]+)?", written)
+    return "" if is_plain else _number_problem(name, value, written)
+
+
+def _number_problem(name: Any, value: Any, written: str) -> str:
+    if written and isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"{name} is written {written} and means {value} to YAML: {QUOTES}"
     return ""

@@ -41,8 +41,8 @@ options:
     default: []
     suboptions:
       name:
-        description: The name, by the rules of S3.
-        type: str
+        description: The name, by the rules of S3. A number is refused, because YAML may have changed it.
+        type: raw
         required: true
       versioning:
         description: Whether overwritten and deleted objects are kept as old versions. Left as it is when omitted.
@@ -59,12 +59,12 @@ options:
     default: []
     suboptions:
       access_key:
-        description: The name of the user, 3 to 20 characters.
-        type: str
+        description: The name of the user, 3 to 20 characters. A number is refused.
+        type: raw
         required: true
       secret_key:
-        description: His secret, 8 to 40 characters. Required unless O(users[].state=absent).
-        type: str
+        description: His secret, 8 to 40 characters. A number is refused. Required unless O(users[].state=absent).
+        type: raw
       state:
         description: V(absent) removes the user and his policy.
         type: str
@@ -77,8 +77,8 @@ options:
         default: []
         suboptions:
           name:
-            description: The name of the bucket.
-            type: str
+            description: The name of the bucket. A number is refused.
+            type: raw
             required: true
           access:
             description:
@@ -152,6 +152,8 @@ def present(entries):
 
 def main():
     text = {"type": "str", "required": True}
+    # A text as well, but Ansible would make texts of numbers before anybody could refuse them.
+    name = {"type": "raw", "required": True}
     module = UnloggedModule(
         argument_spec={
             "url": text,
@@ -162,7 +164,7 @@ def main():
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {"name": text, "versioning": {"type": "bool"}, "keep_noncurrent_days": {"type": "int"}},
+                "options": {"name": name, "versioning": {"type": "bool"}, "keep_noncurrent_days": {"type": "int"}},
             },
             "users": {
                 "type": "list",
@@ -170,15 +172,15 @@ def main():
                 "default": [],
                 "options": {
                     # The name of a user is no secret, whatever Ansible takes a key for.
-                    "access_key": {"type": "str", "required": True, "no_log": False},
-                    "secret_key": {"type": "str", "no_log": True},
+                    "access_key": {**name, "no_log": False},
+                    "secret_key": {"type": "raw", "no_log": True},
                     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
                     "buckets": {
                         "type": "list",
                         "elements": "dict",
                         "default": [],
                         "options": {
-                            "name": text,
+                            "name": name,
                             "access": {"type": "str", "choices": ["readonly", "readwrite"], "default": "readwrite"},
                         },
                     },

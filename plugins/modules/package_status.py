@@ -99,6 +99,7 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils import processes
+from ansible_collections.mlops.stack.plugins.module_utils.addresses import make_url
 from ansible_collections.mlops.stack.plugins.module_utils.service_logs import JournalLog
 from ansible_collections.mlops.stack.plugins.module_utils.service_managers import ServiceError, run
 from ansible_collections.mlops.stack.plugins.module_utils.service_status import entries, full_disk
@@ -155,15 +156,14 @@ def deployment(params):
 
 
 def port_finding(params, is_active):
+    where = make_url(params["address"], params["port"], scheme="")
     try:
         free = processes.port_is_free(params["address"], params["port"])
     except OSError as error:
-        return f"Nothing can listen on {params['address']}:{params['port']} here: {error.strerror}."
+        return f"Nothing can listen on {where} here: {error.strerror}."
     if free or is_active:
         return None
-    return (
-        f"Something else listens on {params['address']}:{params['port']}: stop it, or declare another port and deploy."
-    )
+    return f"Something else listens on {where}: stop it, or declare another port and deploy."
 
 
 def measured(params, state):

@@ -166,7 +166,7 @@ def wanted_sum(checksum, url):
     with opened(checksum) as answer:
         lines = answer.read(1 << 20).decode("utf-8", "replace").splitlines()
     name = url.rpartition("/")[2].partition("?")[0]
-    sums = [line.split() for line in lines if re.match(r"[0-9a-fA-F]{64}\s*($|\s)", line)]
+    sums = [line.split() for line in lines if re.match(r"[0-9a-fA-F]{64}\s*(\Z|\s)", line)]
     # A file for one program alone may leave the name out.
     found = [
         fields[0]

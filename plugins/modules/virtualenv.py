@@ -355,7 +355,7 @@ def converge(environment, module):
         lines = environment.install(dry_run=False)
     except (OSError, VirtualenvError):
         if not sound:
-            shutil.rmtree(environment.path, ignore_errors=True)
+            shutil.rmtree(environment.path, ignore_errors=True)  # What stays is unfinished to make status.
         # Where nothing could be fetched, nothing was touched: a service that runs from here keeps its environment.
         elif environment.known.issuperset(damaged_files(environment.path)):
             environment.mark(environment.known)

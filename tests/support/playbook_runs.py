@@ -36,16 +36,16 @@ class Site:
     """A folder with one playbook and an inventory of local hosts."""
 
     def __init__(self, folder, text, hosts=("alpha",), **files):
-        self.folder = folder
+        self.folder, self.inventory = folder, folder / "hosts.yml"
         (folder / "play.yml").write_text(textwrap.dedent(text))
         for name, content in files.items():
             (folder / f"{name}.yml").write_text(textwrap.dedent(content))
         local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "secret": SECRET}
         inventory = {"all": {"hosts": dict.fromkeys(hosts), "vars": local}}
-        (folder / "hosts.yml").write_text(json.dumps(inventory))
+        self.inventory.write_text(json.dumps(inventory))
 
     def command(self, *arguments):
-        return [PLAYBOOK, "-i", self.folder / "hosts.yml", self.folder / "play.yml", *arguments]
+        return [PLAYBOOK, "-i", self.inventory, self.folder / "play.yml", *arguments]
 
     def run(self, *arguments, code=0, **env):
         """Run off a terminal; return stdout and stderr together, without the seconds, which differ."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -68,9 +69,9 @@ def look_up(name, port):
 socket.getaddrinfo = look_up
 loader, results = DataLoader(), []
 for role, name, given in json.load(sys.stdin):
-    folder = Path(sys.argv[1], "roles", role)
+    folder, shared = Path(sys.argv[1], "roles", role), Path(sys.argv[1], "roles/stack/vars/main.yml")
     variables = {"inventory_hostname": "m1", "ansible_facts": {"fqdn": "vm.example.com", "hostname": "vm"}}
-    for file in [folder / "defaults/main.yml", *sorted((folder / "vars").rglob("*.yml"))]:
+    for file in [shared, folder / "defaults/main.yml", *sorted((folder / "vars").rglob("*.yml"))]:
         variables |= loader.load_from_file(str(file), trusted_as_template=True)
     variables |= {"stack_engine": "native", "stack_base_dir": "/b", "stack_data_dir": "/d"} | given
     wanted = variables[name]
@@ -97,6 +98,7 @@ MLFLOW = [
 ]
 DATABASE = {"mlflow_database_host": "fd00::9", "mlflow_database_port": 5432}
 POSTGRES = {"postgres_listen_addresses": ["fd00::2"], "postgres_external_host": ""}
+HERE = {"ansible_connection": "local"}
 MINIO = {"minio_bind_address": "fd00::2", "minio_method": "url", "minio_version": "x"}
 SENTENCE = "{}_bind_address is '[::1]': give an address, an IPv6 one without brackets, or a name."
 VALUES = [
@@ -104,7 +106,16 @@ VALUES = [
     *(("mlflow", "_mlflow_client_url", given, people) for given, _own, people in MLFLOW),
     ("mlflow", "_mlflow_server", DATABASE, "@[fd00::9]:5432/"),
     ("postgres", "_postgres_where", POSTGRES, "[fd00::2]:5432"),
+    ("postgres", "_postgres_where", {**POSTGRES, "postgres_listen_addresses": ["*"]}, "m1:5432"),
+    (
+        "postgres",
+        "_postgres_where",
+        {**HERE, **POSTGRES, "postgres_listen_addresses": [EVERYWHERE]},
+        "vm.example.com:5432",
+    ),
     ("minio", "_minio_url", MINIO, "http://[fd00::2]:9000"),
+    ("minio", "_minio_client_url", MINIO, "http://[fd00::2]:9000"),
+    ("minio", "_minio_client_url", {**HERE, **MINIO, "minio_bind_address": "::"}, "http://vm.example.com:9000"),
     ("mlflow", "_mlflow_variable_problems", bound("[::1]"), SENTENCE.format("mlflow")),
     ("minio", "_minio_variable_problems", {"minio_bind_address": "[::1]"}, SENTENCE.format("minio")),
 ]
@@ -171,5 +182,16 @@ def test_no_role_makes_a_url_by_itself():
         for line in file.read_text().splitlines()
         # An alias of mc's is a login before an address that is made as all others are.
         if ("://{{" in line.replace(" ", "") or "http://' ~" in line) and "MC_HOST_stack: " not in line
+    ]
+    assert made == []
+
+
+def test_no_plugin_puts_a_host_before_a_port_by_itself():
+    """An IPv6 address needs brackets there."""
+    made = [
+        f"{file.relative_to(ROLES.parent)}: {line.strip()}"
+        for file in sorted((ROLES.parent / "plugins").rglob("*.py"))
+        for line in file.read_text().splitlines()
+        if re.search(r"(?:host|address)\b[^{}]*\}:\{|\}:\{[^{}]*port\b", line) and "make_url(" not in line
     ]
     assert made == []

@@ -16,11 +16,32 @@ ALLOWED = {
     "plugins/callback/progress.py": "looks at what is shown",
     "roles/mlflow/files/guard/mlops_guard/request.py": "refuses a path with one more newline like the path itself",
 }
-TESTS = re.compile(r"(?:is (?:not )?(?:match|search)\(|(?:select|reject)\('(?:match|search)', *)'([^']*)'")
+# In single or double quotes, which may be escaped in a text of YAML's.
+TESTS = re.compile(
+    r"""(?:is (?:not )?(?:match|search|regex)\(|["'](?:match|search|regex)\\?["'], *)\\?(["'])(.*?)\\?\1"""
+)
 
 
 def ends_with_dollar(pattern: str) -> bool:
-    return re.search(r"(?<!\\)\$(?:$|\))", pattern) is not None
+    return re.search(r"(?<!\\)\$(?:\Z|[)|])", pattern) is not None
+
+
+def patterns_in(text: str) -> list[str]:
+    """The patterns that a template tests a value with."""
+    return [pattern for _quote, pattern in TESTS.findall(text)]
+
+
+def test_what_ends_with_dollar():
+    bad, good = ["a$", "(a$)b", "a$|b", "^a$|[b]"], ["a", r"a\Z", r"a\$", "a$b", r"a\Z|b"]
+    assert [pattern for pattern in bad + good if ends_with_dollar(pattern)] == bad
+
+
+def test_what_templates_test_with():
+    text = r"""
+    a is match('one$') or a is not search("two$") or b | select('match', 'three$') | reject("search", "four$") | list
+    "{{ a is match(\"five$\") or b | selectattr('name', \"match\", \"six$\") or b | regex_replace('no$', '') }}"
+    """
+    assert patterns_in(text) == ["one$", "two$", "three$", "four$", "five$", "six$"]
 
 
 def patterns(tree: ast.AST) -> list[str]:
@@ -50,7 +71,7 @@ def test_patterns_of_roles_and_playbooks():
         f"{file.relative_to(ROOT)}: {pattern}"
         for folder in ("roles", "playbooks")
         for file in sorted((ROOT / folder).rglob("*.yml"))
-        for pattern in TESTS.findall(file.read_text())
+        for pattern in patterns_in(file.read_text())
         if ends_with_dollar(pattern)
     ]
     assert found == []

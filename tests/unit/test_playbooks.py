@@ -21,6 +21,9 @@ ON_CONTROLLER = {
 }
 
 
+ROLE, SETUP = "ansible.builtin.include_role", "ansible.builtin.setup"
+
+
 def plays(path: Path) -> list[dict]:
     return [play for play in yaml.safe_load(path.read_text()) if "hosts" in play]
 
@@ -58,6 +61,19 @@ def test_facts_are_gathered_by_a_task(path):
     assert all(play["vars"]["_stack_has_facts"] for play in on_hosts)
     gathering = [play for play in on_hosts if any("ansible.builtin.setup" in task for task in play["tasks"])]
     assert gathering == on_hosts[:1] or path.stem in ("secrets_export", "secrets_import"), "these ask no host"
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
+def test_values_of_a_wrong_kind_are_refused_once_before_anything_is_made_of_them(path):
+    on_hosts = [play for play in plays(path) if play["hosts"] != "localhost"]
+    tasks = [task for play in on_hosts for task in play["tasks"]]
+    checks = [index for index, task in enumerate(tasks) if task.get(ROLE, {}).get("tasks_from") == "kinds"]
+    if path.stem == "teardown" or not on_hosts:
+        assert not checks, "what is removed needs nothing to be in order"
+        return
+    before = tasks[: checks[0]] if len(checks) == 1 else tasks
+    assert {task.get(ROLE, {}).get("tasks_from") for task in before} <= {None, "own_secrets", "one_place"}
+    assert all({ROLE, SETUP} & task.keys() for task in before), "and nothing else comes before"
 
 
 def test_every_delegated_task_sets_the_variables_that_would_win():
@@ -183,3 +199,73 @@ def test_the_secrets_of_another_inventory_are_refused_in_one_sentence(tmp_path):
     sentence = f"The secrets in {store} belong to the inventory {folders[0]}, and this is the inventory {folders[1]}: set stack_name"
     assert sentence in " ".join(sites[1].run(XDG_CONFIG_HOME=str(tmp_path), code=2).split())
     sites[1].run("-e", "stack_name=inventory", XDG_CONFIG_HOME=str(tmp_path))
+
+
+OWN_PLAY = """
+- hosts: all
+  gather_facts: true
+  gather_subset: ["!all", "!min", distribution, platform, python, service_mgr, user]
+  tasks:
+    - name: Use a role with a text for a list
+      block:
+        - ansible.builtin.include_role: {name: mlops.stack.mlflow}
+          vars: {mlflow_packages_extra: boto3}
+      rescue:
+        - ansible.builtin.debug: {var: ansible_failed_result.msg}
+    - name: Use a role with the secrets of another inventory
+      ansible.builtin.include_role: {name: mlops.stack.minio}
+      vars:
+        stack_secrets_dir: "{{ playbook_dir }}/store"
+"""
+
+
+def test_roles_in_plays_of_ones_own_look_at_kinds_and_secrets(tmp_path):
+    other = tmp_path / "other/inventory"
+    for folder in (other, tmp_path / "store"):
+        folder.mkdir(parents=True)
+    (tmp_path / "store/.+inventory").write_text(f"{other}\n")
+    out = " ".join(Site(tmp_path, OWN_PLAY).run(XDG_CONFIG_HOME=str(tmp_path / "config"), code=2).split())
+    assert "mlflow_packages_extra must be a list, and is a text: write each entry" in out
+    assert (
+        f"The secrets in {tmp_path}/store belong to the inventory {other}, and this is the inventory {tmp_path}: set"
+        in out
+    )
+
+
+def test_status_refuses_a_text_for_a_list(tmp_path):
+    site = Site(tmp_path, f"- import_playbook: {ROOT}/playbooks/status.yml\n")
+    hosts = json.loads(site.inventory.read_text())["all"]
+    site.inventory.write_text(json.dumps({"mlflow": hosts}))
+    out = site.run("-e", "mlflow_allowed_hosts_extra=ml.example.com", XDG_CONFIG_HOME=str(tmp_path), code=2)
+    assert "mlflow_allowed_hosts_extra must be a list, and is a text: write each entry" in " ".join(out.split())
+
+
+PLACES = """
+- hosts: all
+  gather_facts: false
+  vars:
+    _stack_has_facts: true
+  tasks:
+    - name: Use the role
+      ansible.builtin.include_role:
+        name: mlops.stack.stack
+        public: true
+        rolespec_validate: false # No facts were gathered.
+    - name: Tell the test
+      ansible.builtin.debug:
+        msg: "{{ [_stack_inventory, stack_secrets_dir, _stack_images_lock, _stack_images_lock_to_write] | join(' ') }}"
+"""
+
+
+@pytest.mark.parametrize("name", ["prod", "staging"])
+def test_each_file_in_a_folder_is_an_inventory_of_its_own(tmp_path, name):
+    """Also for `make pin`; there is a file of digests from the time when all files shared one."""
+    site, folder = Site(tmp_path, PLACES), tmp_path / "inventory"
+    folder.mkdir()
+    (folder / "images.lock.txt").touch()
+    for other in ("prod", "staging"):
+        (folder / f"{other}.yml").write_text(site.inventory.read_text())
+    site.inventory = folder / f"{name}.yml"
+    store, written = tmp_path / "mlops-stack" / name, folder / f"{name}.images.lock.txt"
+    places = f"{site.inventory} {store} {folder}/images.lock.txt {written}"
+    assert places in " ".join(site.run(XDG_CONFIG_HOME=str(tmp_path)).split())

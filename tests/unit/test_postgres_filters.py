@@ -14,6 +14,7 @@ from ansible_collections.mlops.stack.plugins.filter.postgres import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+NUMBER = "must be a text, and is a number to YAML, which may have changed it: put it in quotes"
 GOOD = {"name": "shop", "owner": "shop_owner", "password": "long-enough-123"}
 
 
@@ -129,6 +130,11 @@ def test_what_is_right_is_not_complained_about():
         ({**GOOD, "pasword": "x"}, "has 'pasword', which nobody reads"),
         ({"owner": "a", "password": GOOD["password"]}, "has no name"),
         ({**GOOD, "name": "Shop"}, "has the name 'Shop'"),
+        ({**GOOD, "name": 202410}, f": the name {NUMBER}"),
+        ({**GOOD, "owner": 7}, f": the owner {NUMBER}"),
+        ({**GOOD, "owner": True}, ": the owner must be a text, and is a boolean to YAML"),
+        ({**GOOD, "password": 123456789012}, f": the password {NUMBER}"),
+        ({**GOOD, "extensions": [7]}, "has the extension '7', which is no name of one"),
         ({**GOOD, "name": 'x"; DROP'}, "give lower-case letters"),
         ({**GOOD, "name": "template1"}, "which PostgreSQL keeps for itself"),
         ({**GOOD, "owner": "postgres"}, "which PostgreSQL keeps for itself"),
@@ -160,6 +166,13 @@ def test_twice_and_with_two_passwords():
 def test_what_the_role_relies_on_can_not_be_set(name):
     (problem,) = postgres_problems([], {name: "x"})
     assert f"postgres_settings.{name} can't be set" in problem
+
+
+@pytest.mark.parametrize("name", [7, True])
+def test_a_setting_whose_name_is_no_text(name):
+    assert postgres_problems([], {name: "x"}) == [
+        f"postgres_settings has '{name}', which is no name of a setting: see the view pg_settings."
+    ]
 
 
 def test_settings_that_are_none():

@@ -123,6 +123,21 @@ minio_environment_extra:
     ]
 
 
+def test_settings_are_the_numbers_that_were_written(tmp_path):
+    """Plain ones, however they are written: PostgreSQL reads numbers itself."""
+    text = """
+postgres_settings: {max_connections: 100, random_page_cost: 1.10, a: -1, b: .5, c: 1.5e+3, jit: off, work_mem: 8MB, d: "010"}
+"""
+    assert found(tmp_path, text) == []
+    text = "postgres_settings: {work_mem: 010, max_connections: 2024_10, x: 0x1F, y: 60:10, max_locks_per_transaction: 64}\n"
+    assert found(tmp_path, text) == [
+        "postgres_settings: work_mem is written 010 and means 8 to YAML: put it in quotes.",
+        "postgres_settings: max_connections is written 2024_10 and means 202410 to YAML: put it in quotes.",
+        "postgres_settings: x is written 0x1F and means 31 to YAML: put it in quotes.",
+        "postgres_settings: y is written 60:10 and means 3610 to YAML: put it in quotes.",
+    ]
+
+
 @pytest.mark.parametrize("name", ["MY-VAR", "1ST", "", "A B", "A=B", "A\n", "ÄB", 1, True, None])
 def test_a_name_that_no_variable_of_an_environment_has(name):
     given = {"GOOD_1": "", "_good": 1, name: "x"}

@@ -84,12 +84,17 @@ def test_a_port_that_the_service_itself_holds(tmp_path):
         assert "Something else" in port_problems(other.getsockname()[1], venvs)[0]
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "no-such-host.invalid", "2001:db8::1"])
-def test_an_address_that_this_host_does_not_have(address):
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("no-such-host.invalid", "no-such-host.invalid"),
+        ("2001:db8::1", "[2001:db8::1]"),
+    ],
+)
+def test_an_address_that_this_host_does_not_have(address, shown):
     [problem] = port_problems(free_port(), address=address)
-    assert problem.startswith(f"Nothing can listen on {address}:") and problem.endswith(
-        "an address that this host has."
-    )
+    assert problem.startswith(f"Nothing can listen on {shown}:") and problem.endswith("an address that this host has.")
 
 
 def test_a_port_that_is_none():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import stat
 
 import pytest
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from ansible_collections.mlops.stack.plugins.module_utils.secret_files import OWNERS, existing_secrets, unfinished_files
 from ansible_collections.mlops.stack.plugins.module_utils.store_owners import (
     deployment_name,
@@ -49,9 +51,27 @@ def test_inventory_path(project, sources, hosts_file, found):
     assert path == str(project / found)
 
 
-def test_no_inventory_has_no_path_and_the_name_local():
-    assert inventory_path(["/etc/ansible/hosts"], "") == inventory_path(["one,two,"], "") == ""
+def inventory_of(source) -> str:
+    """The path of an inventory, by what Ansible itself gives for it."""
+    inventory = InventoryManager(DataLoader(), sources=[str(source)])
+    return inventory_path([str(source)], inventory.hosts["one"].vars["inventory_file"])
+
+
+def test_what_ansible_gives_for_an_inventory(project, monkeypatch):
+    monkeypatch.chdir(project)
+    for name in ("inventory/prod.yml", "a/inventory/hosts.yml"):
+        (project / name).write_text("mlflow: {hosts: {one: }}\n")
+    assert inventory_of("inventory/prod.yml") == str(project / "inventory/prod.yml")
+    assert inventory_of(project / "a/inventory") == str(project / "a/inventory")
+    # For a list of hosts, the list.
+    assert inventory_of("one,two,") == inventory_of("one,") == ""
+
+
+def test_a_run_without_an_inventory(project, monkeypatch):
+    monkeypatch.chdir(project)
+    assert inventory_path(["/etc/ansible/hosts"], "") == ""
     assert deployment_name("", "/nowhere") == "local"
+    assert images_lock("") == images_lock("", True) == str(project / "images.lock.txt")
 
 
 @pytest.mark.parametrize(
@@ -123,10 +143,33 @@ def test_a_store_that_is_named_belongs_to_both_and_goes_with_the_last(project):
 def test_an_inventory_made_for_what_had_none_shares_its_store(project):
     store, mine = project / "stores/local", project / "a/inventory"
     secrets(store, "", "a")
-    assert store_owners(store) == ["-"]
+    assert store_owners(store) == ["-"] and not secrets(store, "", "a")["changed"]
     secrets(store, mine, "a", is_named=True)
     assert store_owners(store) == ["-", str(mine)] and store_problem(str(store), "", False) == ""
     assert secrets(store, mine, state="absent")["names"] == ["a"] and not store.exists()
+
+
+def test_secrets_do_not_lie_where_the_credentials_of_others_do(project):
+    """Who removes prod with its data removes prod-credentials, too."""
+    stores, mine, other = project / "stores", project / "a/inventory", project / "b/inventory"
+    credentials = stores / "prod-credentials"
+    sentence = (
+        f"The secrets can't lie in {credentials}, where the credentials of a deployment prod are written: set stack_name in "
+        "group_vars/all.yml to a name that does not end with -credentials."
+    )
+    for state in ("present", "absent"):
+        assert secrets(credentials, other, "a", state=state)["msg"] == sentence
+    # One that was named so, and where nothing else is, is found as before; its neighbour may not be made then.
+    secrets(credentials, other, "a", is_named=True)
+    assert existing_secrets(credentials) == ["a"]
+    refused = secrets(stores / "prod", mine, "a")["msg"]
+    assert refused.startswith(
+        f"The credentials of this deployment would be written to {credentials}, which holds the secrets of"
+    )
+    (stores / "prod").mkdir()
+    assert secrets(credentials, other, "a", is_named=True)["msg"] == sentence
+    (credentials / OWNERS).unlink()
+    assert secrets(stores / "prod", mine, "a")["names"] == ["a"]
 
 
 def test_the_record_is_no_secret(project):

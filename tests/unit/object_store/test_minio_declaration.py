@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from support.modules import run_module
 
 SECRET = "not-a-real-secret"
+NUMBER = "must be a text, and is a number to YAML, which may have changed it: put it in quotes"
 CONNECTION = {"url": "http://127.0.0.1:1", "root_user": "admin", "root_password": "root-password"}
 BUCKETS = [{"name": "mlflow", "versioning": True, "keep_noncurrent_days": 30}, {"name": "datasets"}]
 USERS = [
@@ -171,6 +172,14 @@ def test_bad_keys(kind, value):
         ([{"name": "abc", "versioning": True, "keep_noncurrent_days": -1}], [], "must be a number of days"),
         ([{"name": "abc", "keep_noncurrent_days": 3}], [], "needs versioning: true"),
         ([{"name": ["a"]}], [], "the name of a bucket must have 3 to 63 characters"),
+        ([{"name": 2024}], [], f"buckets[0] (2024): the name of a bucket {NUMBER}"),
+        (BUCKETS, [{**USERS[0], "access_key": 2024}], f"users[0] (2024): an access key {NUMBER}"),
+        (BUCKETS, [{**USERS[0], "secret_key": 202410202410}], f"users[0] (mlflow): the secret_key {NUMBER}"),
+        (
+            [*BUCKETS, {"name": "2024"}],
+            [{**USERS[0], "buckets": [{"name": 2024}]}],
+            f"users[0] (mlflow): buckets[0] (2024): the name of a bucket {NUMBER}",
+        ),
         (BUCKETS, [{"access_key": "admin", "secret_key": SECRET}], "this is the root user, which no consumer gets"),
         (BUCKETS, [{"access_key": "abc", "secret_key": SECRET}], "users[0] (abc) has no buckets"),
         (
@@ -230,6 +239,20 @@ def test_the_module_refuses_a_line_break_in_a_secret_key():
     result = run_module("minio_config", assume_empty=True, buckets=BUCKETS, users=[user], **CONNECTION)
     assert result["failed"] and "the secret_key must be one line, and ends with a line break" in result["msg"]
     assert SECRET not in result["msg"]
+
+
+def test_the_module_makes_no_texts_of_numbers():
+    """Ansible would, and nobody would know that 2024_10 was written."""
+    user = {"access_key": 202410, "secret_key": 202410202410, "buckets": [{"name": 202410}]}
+    result = run_module("minio_config", assume_empty=True, buckets=[{"name": 202410}], users=[user], **CONNECTION)
+    for where in (
+        "buckets[0] (202410): the name of a bucket",
+        "users[0] (202410): an access key",
+        "users[0] (202410): the secret_key",
+        "users[0] (202410): buckets[0] (202410): the name of a bucket",
+    ):
+        assert f"{where} {NUMBER}" in result["msg"]
+    assert "202410202410" not in result["as_text"]
 
 
 def test_the_module_refuses_in_one_sentence():

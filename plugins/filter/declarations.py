@@ -79,12 +79,15 @@ def declared_access(
     return [*lines, f"everything else: {rest} (mlflow_default_permission)"]
 
 
-def declaration_problems(declared: dict, version: str | None, admin: str, planned: dict | None = None) -> list:
+def declaration_problems(
+    declared: dict, version: str | None, admin: str, planned: dict | None = None, artifacts_destination: str = ""
+) -> list:
     """What the modules would say of the declarations on an empty server of this VERSION, without running them.
 
     :arg declared: the lists `users`, `roles`, `experiments` and `registered_models`, and the policies on what is unlisted.
     :arg version: none where it is not known; then only what is wrong on any version is found.
     :arg planned: resources that will exist, by type; where it is not given, existence is not judged.
+    :arg artifacts_destination: where the server keeps artifacts.
     """
     access_entries, problems = parse_access(declared)
     experiments, wrong = objects.parse({"experiments": declared["experiments"]}, objects.EXPERIMENT_SPEC, "experiments")
@@ -97,7 +100,8 @@ def declaration_problems(declared: dict, version: str | None, admin: str, planne
     options = access.Options(policy, True, "on_create", planned, admin_default=False, with_roles=with_roles)
     try:
         api = EmptyApi(version, admin, None)
-        objects.converge(api, experiments, objects.Experiments, True)
+        store = None if planned is None else artifacts_destination
+        objects.converge(api, experiments, objects.Experiments, True, store)
         objects.converge(api, models, objects.Models, True)
         access.converge(api, access_entries, options)
     except MlflowError as error:

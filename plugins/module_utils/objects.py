@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable
+from urllib.parse import unquote, urlsplit
 
 from .api_empty import EmptyApi
 from .capabilities import can
@@ -124,8 +126,13 @@ def _tags(where: str, raw: Mapping, problems: list[str]) -> dict[str, str | None
     return tags
 
 
-def plan(items: Sequence[Item], current: Mapping[str, Found], problems: list[str]) -> list[Step]:
-    """What has to be written. Pure; what cannot be done is added to `problems`."""
+def plan(
+    items: Sequence[Item], current: Mapping[str, Found], problems: list[str], store: str | None = ""
+) -> list[Step]:
+    """What has to be written. Pure; what cannot be done is added to `problems`.
+
+    :arg store: where the server keeps artifacts, as far as that is known. None: nor is it known which experiments are new.
+    """
     steps: list[Step] = []
     for item in items:
         now = current.get(item.name)
@@ -135,7 +142,7 @@ def plan(items: Sequence[Item], current: Mapping[str, Found], problems: list[str
             continue
         wanted = item.artifact_location
         if now is None:
-            if wanted and wanted.lower().startswith("mlflow-artifacts:"):
+            if wanted and store is not None and _is_in(wanted, store):
                 problems.append(
                     f"{item.where}: artifact_location {wanted!r} is a folder of the server's own store, where each experiment"
                     f" has the one with its id, and MLflow asks for the permissions of the experiment that a folder belongs"
@@ -158,6 +165,27 @@ def plan(items: Sequence[Item], current: Mapping[str, Found], problems: list[str
             elif value is not None and now.tags.get(tag) != value:
                 steps.append(Step("set_tag", item, now.id, tag))
     return steps
+
+
+def _is_in(location: str, store: str) -> bool:
+    """Whether this is the server's own store or a folder of it, by MLflow's name for it or by its address."""
+    if location.lower().startswith("mlflow-artifacts:"):
+        return True
+    return bool(store) and _address(location).startswith(_address(store))
+
+
+def _address(location: str) -> str:
+    """One way to write a folder or a URI, with / at its end: as MLflow reads it, and without what means the same."""
+    scheme, bucket, path = "file", "", location
+    if not location.startswith("/"):
+        try:
+            scheme, bucket, path, _query, _fragment = urlsplit(location)
+        except ValueError:
+            return location
+    if scheme == "file":
+        bucket, path = "", path if location.startswith("/") else unquote(path)
+    folder = posixpath.normpath("/" + path.lstrip("/")).rstrip("/")
+    return f"{scheme}://{bucket.lower()}{folder}/"
 
 
 def _place(location: str) -> str:
@@ -253,15 +281,17 @@ class Models:
         return item.name
 
 
-def converge(api: Any, items: Sequence[Item], kind: Callable[[Client | None], Any], check_mode: bool) -> dict:
-    """Hold the server to the declaration, and return what the module returns.
+def converge(
+    api: Any, items: Sequence[Item], kind: Callable[[Client | None], Any], check_mode: bool, store: str | None = ""
+) -> dict:
+    """Hold the server to the declaration, and return what the module returns. STORE: see `plan`.
 
     :raises MlflowError: nothing was changed. :raises PartialFailureError: some changes were made, others failed.
     """
     objects = kind(None if isinstance(api, EmptyApi) else api.client)
     problems: list[str] = []
     current = objects.gather(items, problems)
-    steps = plan(items, current, problems)
+    steps = plan(items, current, problems, store)
     if objects.plural == "experiments" and not can(api.version, "delete_experiment_tag"):
         problems += [_cannot_delete_tag(step, api.version) for step in steps if step.action == "delete_tag"]
     if problems:

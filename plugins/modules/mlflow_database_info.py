@@ -10,8 +10,8 @@ version_added: 0.1.0
 description:
   - Reads what has to be known before another version of MLflow is installed. What follows from it says the filter
     P(mlops.stack.upgrade_problems#filter).
-  - Needs no MLflow. For SQLite files any interpreter will do; for PostgreSQL it must have SQLAlchemy and psycopg2, such as that of
-    an earlier version's environment.
+  - Needs no MLflow. For SQLite files any interpreter will do; for PostgreSQL it must have psycopg2, such as that of an earlier
+    version's environment, or the distribution's with its package.
   - Never fails for what it finds and never changes anything. The server may run.
 author:
   - The mlops.stack contributors (@mlops-stack)
@@ -62,7 +62,6 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_denials import find_denials
-from ansible_collections.mlops.stack.plugins.module_utils.mlflow_postgres import PostgresDatabase
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     AUTH,
     BEFORE_ROLES,
@@ -71,6 +70,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
 )
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_sqlite import SqliteDatabase
 from ansible_collections.mlops.stack.plugins.module_utils.pgpass import password_file
+from ansible_collections.mlops.stack.plugins.module_utils.postgres_reader import PostgresReader
 
 
 def look(tracking, auth):
@@ -97,7 +97,7 @@ def main():
     )
     places = [(module.params["tracking"], TRACKING), (module.params["auth"], AUTH)]
     databases = [
-        PostgresDatabase(place, kind) if "://" in place else SqliteDatabase(os.path.abspath(place), kind)
+        PostgresReader(place, kind) if "://" in place else SqliteDatabase(os.path.abspath(place), kind)
         for place, kind in places
     ]
     with password_file(module.params["pgpass"], module.tmpdir):

@@ -38,8 +38,8 @@ options:
         description:
           - Where the artifacts of runs go, as a URI. Without it, the server decides.
           - MLflow fixes it when the experiment is created; another value later is an error. So a new experiment gets no place
-            of its own in the server's store (C(mlflow-artifacts:)), where permissions follow from the folder, and none that is
-            neither a URI nor an absolute path.
+            of its own in the server's store (C(mlflow-artifacts:), O(artifacts_destination)), where permissions follow from the
+            folder, and none that is neither a URI nor an absolute path.
         type: str
       description:
         description:
@@ -61,8 +61,14 @@ options:
     description:
       - Where the artifacts of runs go, as a URI. Without it, the server decides.
       - MLflow fixes it when the experiment is created; another value later is an error. So a new experiment gets no place
-        of its own in the server's store (C(mlflow-artifacts:)), where permissions follow from the folder, and none that is
-        neither a URI nor an absolute path.
+        of its own in the server's store (C(mlflow-artifacts:), O(artifacts_destination)), where permissions follow from the
+        folder, and none that is neither a URI nor an absolute path.
+    type: str
+  artifacts_destination:
+    description:
+      - Where the server keeps artifacts, as it was started with (C(--artifacts-destination)); its API does not tell. A new
+        experiment is refused an O(artifact_location) in there, by whatever address. If not set, only C(mlflow-artifacts:) is
+        known to be in there.
     type: str
   description:
     description:
@@ -166,13 +172,15 @@ def main():
         argument_spec={
             "name": {"type": "str"},
             "experiments": {"type": "list", "elements": "dict", "options": entry},
+            "artifacts_destination": {"type": "str"},
             **EXPERIMENT_SPEC,
         },
         parse=lambda raw: parse(raw, EXPERIMENT_SPEC, "experiments"),
         mutually_exclusive=[("name", "experiments")],
         required_one_of=[("name", "experiments")],
     )
-    module.run(lambda api: converge(api, module.declared, Experiments, module.check_mode), needs_login=False)
+    store = module.params["artifacts_destination"] or ""
+    module.run(lambda api: converge(api, module.declared, Experiments, module.check_mode, store), needs_login=False)
 
 
 if __name__ == "__main__":

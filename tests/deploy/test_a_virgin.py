@@ -133,6 +133,10 @@ BAD_HOSTS = {
     ),
     "a_level": (users(dict(BOB, permissions=may("WRITE", "churn"))), ["WRITE"]),
     "a_name": (users(dict(BOB, permissions=may("READ", "chrun"))), ["chrun"]),
+    "a_place": (
+        {"mlflow_experiments": [{"name": "churn", "artifact_location": "{{ mlflow_artifacts_destination }}/1"}]},
+        ["/artifacts/1' is a folder of the server's own store, where each experiment has the one with its id"],
+    ),
 }
 
 

@@ -192,8 +192,13 @@ def test_status_names_old_secrets(deployed):
 def test_a_short_password_is_refused_on_a_server_that_runs(deployed):
     """There its module compares, and not the filter that judges without a server."""
     users = [{"name": "dora", "password": "sixteen-letters!"}]
-    refused = deployed.deploy("--check", mlflow_users=users, stack_password_min_length=20)
+    experiments = [{"name": "custom", "artifact_location": f"file://{deployed.data}/mlflow/artifacts/1"}]
+    wrong = {"mlflow_users": users, "stack_password_min_length": 20, "mlflow_experiments": experiments}
+    refused = deployed.deploy("--check", **wrong)
     refused.refused("users[0] (dora): password must have at least 20 characters")
+    refused.refused(
+        f"artifact_location 'file://{deployed.data}/mlflow/artifacts/1' is a folder of the server's own store"
+    )
 
 
 def test_a_stopped_server_is_found(deployed):

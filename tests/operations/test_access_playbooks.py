@@ -18,6 +18,7 @@ from support.modules import run_module
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "a-long-password"
+LEAK = "The declared denials do not keep anybody from reading in every way while the default permission of"
 STRANGE = [
     "{{ not_a_template }}",
     'quote\'s "here"',
@@ -145,6 +146,8 @@ def test_applying_what_was_dumped_changes_nothing(play, inventory, server, stran
     for options in (["--check", "--diff"], []):
         shown = play("access", *options)
         assert changed(shown) == 0, shown
+        # The role "rôle: {{ x }}" has a denial.
+        assert f"{LEAK} {server.url}/ is not NO_PERMISSIONS" in " ".join(shown.split()), shown
     assert users_of(server) == before
     # Nobody got a password that is not his.
     assert not list(play.home.rglob("mlflow_user_*"))
@@ -174,7 +177,9 @@ def test_access_alone_creates_changes_and_keeps(play, inventory, server, strange
     shown = play("access", "--check", "--diff", **declared)
     assert '"experiment fresh": "EDIT"' in shown or "experiment fresh: EDIT" in shown
     assert "nora" not in {user["username"] for user in users_of(server)}
-    assert changed(play("access", **declared)) == 3  # her password, the experiment, access
+    shown = play("access", **declared)
+    assert changed(shown) == 3  # her password, the experiment, access
+    assert LEAK not in " ".join(shown.split()), "nothing is denied there"
     secret = next(play.home.rglob("mlflow_user_nora")).read_text().strip()
     nora = requests.get(f"{server.url}/api/2.0/mlflow/users/current", auth=("nora", secret), timeout=30)
     assert nora.ok

@@ -18,7 +18,7 @@ from support.terminal import CTRL_C, talk
 NAME = "mlops-stack-stack"
 ADDRESSES = ["127.0.0.1:5000", "127.0.0.1:5432", "127.0.0.1:9000", "127.0.0.1:9001"]
 STORE = {"minio_method": "source", "stack_cache_dir": str(PROGRAMS)}
-OLD, NEWEST = "3.12.0", "3.17.2"
+OLD, NEWEST, BETWEEN = "3.12.0", "3.17.2", "3.11.1"
 DECLARED = {
     "mlflow_users": [
         {"name": "bob", "permissions": [{"resource_type": "experiment", "resource": "churn", "permission": "EDIT"}]}
@@ -158,10 +158,38 @@ def revision(host, database, table):
     return host.sql(f"SELECT version_num FROM {table}", database)  # noqa: S608 - our own names
 
 
+def test_disks_that_are_of_no_use(host):
+    """Real mounts: no program runs from the first, which has no room for many files, and nothing is written to the second."""
+    host.groups("mlflow")
+    options = {"/srv/programs": "noexec,nr_inodes=50", "/srv/data": "ro"}
+    for folder, option in options.items():
+        host.shell(f"mkdir {folder} && mount -t tmpfs -o {option} none {folder}")
+    folders = {"stack_base_dir": "/srv/programs/base", "stack_data_dir": "/srv/data/stack"}
+    refused = play(host, "site", "--check", **folders)
+    host.shell("umount /srv/programs /srv/data; rmdir /srv/programs /srv/data")
+    refused.refused("/srv/programs/base/mlflow lies on /srv/programs, which is mounted noexec, so that no program runs")
+    refused.refused("The disk of /srv/programs/base/mlflow has room for 49 more files (inodes), and 20000 are needed")
+    refused.refused("/srv/data/stack/mlflow lies on /srv/data, which is mounted read-only")
+
+
 def test_first_alone(host):
     host.groups("mlflow")
     play(host, "site", mlflow_version=OLD).ok()
     as_bob(host, LOG)
+    assert as_bob(host, FIND) == "0.75 kept"
+
+
+def test_a_version_between_those_that_are_known_is_refused_late(host):
+    """Which schema it has is not known before it is installed: then it says so itself, and the server has gone on running."""
+    pid = "systemctl show --value --property MainPID mlops-stack-mlflow"
+    before = host.shell(pid)
+    refused = play(host, "site", mlflow_version=BETWEEN)
+    said = " ".join(refused.out.split())
+    assert refused.rc != 0 and "was written by a newer MLflow than the one to be run (revision " in said, said
+    assert "so set mlflow_version back" in said and "Traceback" not in said, said
+    assert host.shell(pid) == before and as_bob(host, FIND) == "0.75 kept"
+    play(host, "site", mlflow_version=OLD).ok()
+    assert host.shell("ls /opt/mlops-stack/mlflow/venvs").split() == [OLD]
     assert as_bob(host, FIND) == "0.75 kept"
 
 
@@ -225,8 +253,13 @@ def test_upgraded_on_postgresql(host):
 
 
 def test_back_to_an_older_version_is_refused(host):
+    """Also where no MLflow is left that could read the databases: the distribution's Python has the driver of PostgreSQL's role."""
     for words in ((), ("--check",)):
+        if words:
+            host.shell("mv /opt/mlops-stack/mlflow/venvs /opt/away")
         old = play(host, "site", *words, mlflow_version=OLD)
+        if words:
+            host.shell("mv /opt/away /opt/mlops-stack/mlflow/venvs")
         assert old.rc != 0 and "MLflow has no downgrade" in " ".join(old.out.split()), old.out
         assert "Traceback" not in old.out
     assert OLD not in host.shell("ls /opt/mlops-stack/mlflow/venvs").split(), "nothing was installed for it"

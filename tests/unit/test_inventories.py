@@ -45,8 +45,21 @@ def test_ansible_reads_them_without_a_word(name):
 
 
 def test_the_same_people_everywhere():
-    declared = [yaml.safe_load(group_vars(name)["mlflow.yml"]) for name in SHIPPED]
-    assert declared[0] == declared[1] and declared[0]["mlflow_users"]
+    first, *others = [yaml.safe_load(group_vars(name)["mlflow.yml"]) for name in [*SHIPPED, "local_docker"]]
+    assert [declared == first for declared in others] == [True, True] and first["mlflow_users"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"inventories/{name}/group_vars/mlflow.yml" for name in [*SHIPPED, "local_docker"]),
+        "examples/vault_inventory/group_vars/mlflow/main.yml",
+        "playbooks/group_vars/embedded.yml",
+    ],
+)
+def test_where_people_are_several_nothing_is_open_by_default(path):
+    declared = yaml.safe_load((ROOT / path).read_text())
+    assert declared["mlflow_default_permission"] == "NO_PERMISSIONS" and len(declared["mlflow_users"]) > 1
 
 
 def test_two_changes_are_enough():

@@ -75,3 +75,20 @@ def test_where_a_denial_alone_keeps_nobody_from_reading(declared, said):
     default = {"mlflow_users": [], "mlflow_roles": [], "mlflow_url": "", "mlflow_default_permission": "READ"}
     variables = {**default, "_mlflow_number": "3.17.2", **declared}
     assert Templar(DataLoader(), variables=variables).template(trust_as_template(text)) is said
+
+
+@pytest.mark.parametrize(
+    ("opened_for", "new", "looks"),
+    [("3.12.0 uri", False, True), ("3.12.0 uri", True, False), ("3.17.2 uri", False, False)],
+)
+def test_databases_of_a_postgresql_are_looked_at_before_its_role_has_asked_it(opened_for, new, looks):
+    text = yaml.safe_load(ROLE.with_name("main.yml").read_text())["_mlflow_looks_at_databases"]
+    variables = {
+        "__mlflow_host": {"texts": {"/d/open": f"{opened_for}\n"}, "paths": {}},
+        "_mlflow_door": "/d/open",
+        "_mlflow_open_for": "3.17.2 uri",
+        "_mlflow_reads_files": False,
+        "_stack_databases_are_new": new,
+        "_stack_postgres_is_planned": True,  # As long as nobody has asked the server, which preflight never has.
+    }
+    assert Templar(DataLoader(), variables=variables).template(trust_as_template(text)) is looks

@@ -6,6 +6,7 @@ import copy
 
 import pytest
 from ansible_collections.mlops.stack.plugins.filter.declarations import (
+    declaration_problems,
     declared_access,
     fill_passwords,
     users_without_password,
@@ -200,3 +201,13 @@ def test_table():
         "a longer one            True",
     ]
     assert table([], ["A", "B"]) == ["A  B", "-  -"]
+
+
+def test_a_folder_in_the_servers_store_is_refused_before_there_is_a_server():
+    declared = {"users": None, "roles": None, "registered_models": []}
+    declared["experiments"] = [{"name": "custom", "artifact_location": "s3://mlflow/1"}]
+    (said,) = declaration_problems(declared, "3.17.2", "admin", {}, "s3://mlflow")
+    assert "artifact_location 's3://mlflow/1' is a folder of the server's own store" in said
+    assert declaration_problems(declared, "3.17.2", "admin", {}, "/srv/artifacts") == []
+    # Of a server that is there and was not asked: the experiment may have had it for years.
+    assert declaration_problems(declared, "3.17.2", "admin", None, "s3://mlflow") == []

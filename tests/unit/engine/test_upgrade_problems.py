@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from ansible_collections.mlops.stack.plugins.filter.upgrades import upgrade_problems
+from ansible_collections.mlops.stack.plugins.module_utils import postgres_reader
 from ansible_collections.mlops.stack.plugins.module_utils.mlflow_upgrade import REVISIONS, knows
 
 from support.modules import run_module
@@ -87,6 +89,52 @@ def test_what_is_not_there_or_no_database(tmp_path):
     assert not found["failed"] and "can't be read as an SQLite database" in found["unread"][0]
 
 
+class Driver:
+    """What PostgresReader uses of psycopg2, with SQLite files in the place of a server."""
+
+    Error = sqlite3.Error
+
+    def __init__(self, folder):
+        self.folder, self.asked = folder, []
+
+    def connect(self, uri, connect_timeout):
+        self.asked.append(uri)
+        path = self.folder / f"{uri.rpartition('/')[2].partition('?')[0]}.db"
+        self.real = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        self.real.create_function("current_schema", 0, lambda: "public")
+        self.real.execute(
+            "create temp view pg_tables as select name tablename, 'public' schemaname from main.sqlite_master"
+        )
+        return self
+
+    def set_session(self, readonly):
+        assert readonly
+
+    def cursor(self):
+        return closing(self.real.cursor())
+
+    def close(self):
+        self.real.close()
+
+
+def test_a_server_of_postgresql_is_read_by_its_driver_alone(tmp_path, monkeypatch):
+    """Which the distribution has as a package: no MLflow, and no SQLAlchemy."""
+    fill(tmp_path, "8606fa83a998")
+    uri = "postgresql+psycopg2://mlflow@[fd00::9]:5432/{}?sslmode=verify-full"
+    places = {"tracking": uri.format("mlflow"), "auth": uri.format("auth")}
+    monkeypatch.setattr(postgres_reader, "psycopg2", Driver(tmp_path))
+    found = run_module("mlflow_database_info", **places)
+    assert found["unread"] == [] and found["denials"] == DENIALS
+    assert [database["revision"] for database in found["databases"]] == ["3da73c924c2f", "8606fa83a998"]
+    assert [database["place"] for database in found["databases"]] == list(places.values())
+    assert set(postgres_reader.psycopg2.asked) == {place.replace("+psycopg2", "") for place in places.values()}
+    (tmp_path / "mlflow.db").unlink()
+    (sentence,) = run_module("mlflow_database_info", **places)["unread"]
+    assert sentence == f"The database {places['tracking']} can't be read (unable to open database file)."
+    monkeypatch.setattr(postgres_reader, "psycopg2", None)
+    assert run_module("mlflow_database_info", **places)["unread"] == ["This interpreter has no psycopg2."]
+
+
 @pytest.mark.parametrize(
     ("kind", "revision", "version", "expected"),
     [
@@ -112,6 +160,9 @@ def test_each_revision_is_of_one_version():
         names = [name for _release, revisions in rows for name in revisions.split()]
         assert len(names) == len(set(names))
         assert [release for release, _names in rows] == sorted(release for release, _names in rows)
+    known = [".".join(map(str, release)) for release, _names in REVISIONS["tracking"]]
+    page = (Path(__file__).resolve().parents[3] / "docs/operations.md").read_text()
+    assert f"The version is none of {', '.join(known[:-1])} and {known[-1]}, and the database" in page
 
 
 def problems(version="3.17.2", default="READ", drops=False, revision="8606fa83a998", denials=DENIALS[:1], **declared):

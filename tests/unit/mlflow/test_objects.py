@@ -72,24 +72,63 @@ def test_the_plan_of_an_applied_plan_is_empty(items, current):
         assert not {key for key, value in item.tags.items() if value is None} & set(now.tags)
 
 
+FOLDER, BUCKET, SHARED = "/var/lib/mlops-stack/mlflow/artifacts", "s3://mlflow", "s3://team/ml/artifacts"
+
+
+def refusals(location: str, store: str | None, current: dict | None = None) -> list[str]:
+    problems: list[str] = []
+    plan([Item("experiments[0] (custom)", "custom", artifact_location=location)], current or {}, problems, store)
+    return problems
+
+
 @pytest.mark.parametrize(
-    "location", ["mlflow-artifacts:/team-x/custom", "mlflow-artifacts:/1", "MLFLOW-ARTIFACTS://host/1"]
+    ("location", "store"),
+    [
+        ("mlflow-artifacts:/team-x/custom", ""),
+        ("mlflow-artifacts:/1", BUCKET),
+        ("MLFLOW-ARTIFACTS://host/1", FOLDER),
+        ("s3://mlflow/1", BUCKET),
+        ("s3://mlflow", BUCKET),
+        ("S3://mlflow//team-x/./custom/", "s3://mlflow/"),
+        ("s3://team/ml/artifacts/1", SHARED),
+        ("s3://team/other/../ml/artifacts", SHARED),
+        (f"{FOLDER}/1", FOLDER),
+        (f"{FOLDER}/", FOLDER),
+        (f"/{FOLDER}//team-x", FOLDER),
+        (f"file://{FOLDER}/1", FOLDER),
+        (f"file:{FOLDER}/1", FOLDER),
+        (f"file://localhost{FOLDER}/1", FOLDER),
+        ("file:///var/lib/mlops%2Dstack/mlflow/artifacts/1", FOLDER),
+        (f"{FOLDER}/1", f"file://{FOLDER}"),
+    ],
 )
-def test_a_new_experiment_gets_no_folder_of_its_own_in_the_servers_store(location):
-    problems = []
-    plan([Item("experiments[0] (custom)", "custom", artifact_location=location)], {}, problems)
-    assert problems == [
+def test_a_new_experiment_gets_no_folder_of_its_own_in_the_servers_store(location, store):
+    assert refusals(location, store) == [
         f"experiments[0] (custom): artifact_location {location!r} is a folder of the server's own store, where each"
         " experiment has the one with its id, and MLflow asks for the permissions of the experiment that a folder belongs"
         " to; it cannot be changed later: leave artifact_location out, or choose another store"
     ]
+    # Where nobody knows whether it is new, and where it is there.
+    assert refusals(location, None) == []
+    assert refusals(location, store, {"custom": Found("1", artifact_location=location)}) == []
 
 
-def test_an_experiment_that_is_in_the_servers_store_may_say_so():
-    problems = []
-    there = Found("1", artifact_location="mlflow-artifacts:/1")
-    assert plan([Item("x", "custom", artifact_location="mlflow-artifacts:/1")], {"custom": there}, problems) == []
-    assert problems == []
+@pytest.mark.parametrize(
+    ("location", "store"),
+    [
+        ("s3://mlflow/1", ""),
+        ("s3://mlflow-archive/1", BUCKET),
+        ("gs://mlflow/1", BUCKET),
+        ("s3://team/ml/artifacts-2026", SHARED),
+        ("s3://team/ml", SHARED),
+        ("s3://mlflow/1", FOLDER),
+        (f"{FOLDER}-of-others/1", FOLDER),
+        ("/srv/custom", BUCKET),
+        ("s3://[mlflow/1", BUCKET),
+    ],
+)
+def test_a_new_experiment_may_have_another_store(location, store):
+    assert refusals(location, store) == []
 
 
 def test_a_new_experiment_is_one_write_with_its_tags(script):

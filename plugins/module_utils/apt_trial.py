@@ -28,8 +28,8 @@ Acquire::Retries "1";
 Dir::Cache "{folder}/cache/";
 """
 UNREADABLE = (
-    re.compile(r"^[WE]: Failed to fetch (?P<url>\S+)\s+(?P<reason>.+)$", re.MULTILINE),
-    re.compile(r"^[WE]: The repository '(?P<url>\S+)[^']*' (?P<reason>.+?)\.?$", re.MULTILINE),
+    re.compile(r"^[WE]: Failed to fetch (?P<url>\S+)\s+(?P<reason>.+)", re.MULTILINE),
+    re.compile(r"^E: The repository '(?P<url>\S+)[^']*' (?P<reason>.+)", re.MULTILINE),
 )
 # What is wrong with the temporary folder, or is mended by what a run installs first: no fault of the source.
 OUR_OWN = re.compile(r"Permission denied|No space left|Read-only file system|No system certificates available")
@@ -38,7 +38,7 @@ UNKNOWN = re.compile(
     r"|Version '[^']+' for '([^']+)' was not found|Couldn't find any package by (?:glob|regex) '([^']+)')",
     re.MULTILINE,
 )
-UNMET = re.compile(r"^The following packages have unmet dependencies:\n\s*(\S.*)$", re.MULTILINE)
+UNMET = re.compile(r"^The following packages have unmet dependencies:\n\s*(\S.*)", re.MULTILINE)
 
 
 class Trial:
@@ -85,7 +85,7 @@ class Trial:
     def _without_missing_key(text):
         """A key that the run will bring is not there yet. Lists that nobody has signed are read here, and nothing is installed by them."""
         return re.sub(
-            r"^Signed-By: (/\S+)$",
+            r"^Signed-By: (/\S+)",
             lambda found: found[0] if os.path.exists(found[1]) else "Trusted: yes",
             text,
             flags=re.MULTILINE,
@@ -164,7 +164,7 @@ class Trial:
 
     def _unreadable(self, url, reason):
         url = re.sub(r"//[^/@]*@", "//", url)
-        reason = " ".join(re.sub(r"\[IP: [^]]*\]", "", reason).split())
+        reason = " ".join(re.sub(r"\[IP: [^]]*\]", "", reason).split()).rstrip(".")
         if OUR_OWN.search(reason):
             return "", self._not_known(f"{url}: {reason}")
         ours = [

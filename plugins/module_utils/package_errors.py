@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 CHOOSE = "choose a version that the package index has, or name another index in stack_package_index_url"
 REACH = "let this host reach the package index (stack_http_proxy, stack_ca_path), or name another one in stack_package_index_url"
@@ -38,6 +39,13 @@ ABSENT = re.compile(
 )
 
 
+class VirtualenvError(Exception):
+    """One sentence for the user."""
+
+    is_usage = False  # The program does not know an option.
+    absent = ""  # What the index does not have.
+
+
 def _lines(output: str) -> list[str]:
     """Both break and decorate their lines as the terminal wants it, and an old uv does without one as well."""
     return [line.strip(" \t\u00d7╰─▶│├") for line in output.splitlines()]
@@ -47,12 +55,16 @@ def _text(output: str) -> str:
     return " ".join(" ".join(_lines(output)).split())
 
 
-def absent(output: str) -> str:
-    """The package that the index does not have, or not in the wanted version, for no Python at all. Nothing where that is not certain."""
+def absent(output: str, requirements: Iterable[str]) -> str:
+    """The one of the REQUIREMENTS that the index does not have, or not in that version, for any Python. Nothing where that is not certain:
+    what they depend on may be something else for another Python, and what wants a login may have it."""
     text = _text(output)
     found = ABSENT.search(text)
-    # What wants a login may have it.
-    return next(filter(None, found.groups())) if found and "could not be queried" not in text else ""
+    name = next(filter(None, found.groups())) if found and "could not be queried" not in text else ""
+    names = [re.match(r"[\w.-]*", line)[0] for line in requirements if ";" not in line]
+    return (
+        name if re.sub("[-_.]+", "-", name).lower() in [re.sub("[-_.]+", "-", known).lower() for known in names] else ""
+    )
 
 
 def reason(output: str) -> str:

@@ -90,12 +90,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 absent:
-  description:
-    - Of O(requirements), the one that the index does not have, or not in that version, for any Python or platform.
-    - Empty where something else is wrong, or where that is not certain, as with C(pip).
+  description: The one of O(requirements) that the index does not have for any Python. Empty where that is not certain, as with C(pip).
   returned: failure
   type: str
-  sample: boto33
 stale:
   description: Other folders beside O(path), which earlier versions left behind.
   returned: success
@@ -116,7 +113,6 @@ installer:
 
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -125,7 +121,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.stack.plugins.module_utils.accounts import needs_another_interpreter
 from ansible_collections.mlops.stack.plugins.module_utils.exclusive import BusyError, exclusive_folder
-from ansible_collections.mlops.stack.plugins.module_utils.package_errors import absent, reason
+from ansible_collections.mlops.stack.plugins.module_utils.package_errors import VirtualenvError, absent, reason
 from ansible_collections.mlops.stack.plugins.module_utils.package_files import absent_packages, damaged_files, digest
 from ansible_collections.mlops.stack.plugins.module_utils.package_installers import installer_environment
 from ansible_collections.mlops.stack.plugins.module_utils.package_reports import (
@@ -141,13 +137,6 @@ COMPLETE = ".complete"
 REQUIREMENTS = ".requirements"
 # A slow index on a slow line; a hang must end all the same. Seconds.
 INSTALL_TIMEOUT = 1800
-
-
-class VirtualenvError(Exception):
-    """One sentence for the user."""
-
-    is_usage = False  # The program does not know an option.
-    absent = ""  # What the index does not have.
 
 
 class Environment:
@@ -179,7 +168,7 @@ class Environment:
         if done.returncode:
             error = VirtualenvError(f"Could not {what}: {reason(done.stdout + done.stderr)}")
             error.is_usage = done.returncode == 2 and "--output-format" in done.stderr
-            error.absent = absent(done.stdout + done.stderr)
+            error.absent = absent(done.stdout + done.stderr, self.module.params["requirements"])
             raise error
         return done
 
@@ -365,12 +354,6 @@ def converge(environment, module):
     return lines
 
 
-def named(package, requirements):
-    """PACKAGE, if it is one of the REQUIREMENTS, whatever the Python: what others depend on may be another one there."""
-    names = {re.sub(r"[-_.]+", "-", re.match(r"[\w.-]*", line)[0]).lower() for line in requirements if ";" not in line}
-    return package if re.sub(r"[-_.]+", "-", package).lower() in names else ""
-
-
 def main():
     module = AnsibleModule(
         argument_spec={
@@ -395,10 +378,8 @@ def main():
     try:
         with contextlib.nullcontext() if module.check_mode else environment.held():
             lines = converge(environment, module)
-    except BusyError as error:
-        module.fail_json(msg=str(error))
-    except VirtualenvError as error:
-        module.fail_json(msg=str(error), absent=named(error.absent, module.params["requirements"]))
+    except (BusyError, VirtualenvError) as error:
+        module.fail_json(msg=str(error), absent=getattr(error, "absent", ""))
     except OSError as error:
         module.fail_json(msg=f"Could not write {error.filename or environment.path}: {error.strerror}.")
     before = "".join(f"{line[2:]}\n" for line in lines if line.startswith("-"))

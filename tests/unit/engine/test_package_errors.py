@@ -93,9 +93,12 @@ def test_the_telling_line(kind):
 
 def test_what_no_python_could_have():
     """Another Python may have the wheel, another login the package, and pip does not say which it is."""
-    found = {kind: absent(output) for kind, (output, _sentence) in SAID.items()}
+    wanted = ["mlflow[auth]==9.9", "Mlflow_Skinny==3.18.0", "mflow", "tiny", "psycopg2-binary==2.9", "conf"]
+    found = {kind: absent(output, wanted) for kind, (output, _sentence) in SAID.items()}
     assert {kind: name for kind, name in found.items() if name} == {
         "uv: a dependency is missing": "mlflow-skinny",
         "uv: broken into lines for a terminal": "mlflow",
         "uv: an unknown package": "mflow",
     }
+    output, _sentence = SAID["uv: an unknown package"]
+    assert [absent(output, [line]) for line in ("other", "mflow; python_version < '3.12'")] == ["", ""]

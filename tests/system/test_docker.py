@@ -241,13 +241,8 @@ def test_refused_before_anything_changes(laptop):
     said.refused("MLflow's own images have all that authentication and PostgreSQL need since 3.14.0-full")
     said.refused("minio_image is 'pgsty/silo', which means another image every day")
     said.refused("PostgreSQL docker-17 was deployed here, and 18 is wanted")
-    command = [".venv/bin/ansible-playbook", "site.yml", "-i", "inventories/local_docker"]
-    paths = f"collections:{collections()}"
-    gone = laptop.run(*command, "-e", "stack_docker_host=unix:///nowhere", ANSIBLE_COLLECTIONS_PATH=paths)
-    gone.refused(f"Docker on this_machine does not answer {NAME}")
-    # What the environment says is meant for others.
-    there = laptop.run(*command, "--check", **AMBIENT, ANSIBLE_COLLECTIONS_PATH=paths).ok()
-    assert there.changed == 0
+    laptop.play("site", stack_docker_host="unix:///nowhere").refused(f"Docker on this_machine does not answer {NAME}")
+    assert laptop.play("site", "--check").ok().changed == 0
 
 
 def test_an_image_that_cant_be_had_stops_a_run_that_has_touched_nothing(laptop):

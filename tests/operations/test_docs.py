@@ -58,6 +58,19 @@ def test_a_block_of_the_client_documentation(deployed, tmp_path, block):
     assert rc == 0, said
 
 
+def test_a_login_in_netrc_wins(deployed, tmp_path):
+    """bob's in the environment; carol, whose is in ~/.netrc, does not see the experiment `forecasting`."""
+    netrc = tmp_path / ".netrc"
+    netrc.touch(mode=0o600)
+    netrc.write_text(f"machine 127.0.0.1 login carol password {deployed.secret('mlflow_user_carol')}\n")
+    login = {"MLFLOW_TRACKING_URI": deployed.url, "MLFLOW_TRACKING_USERNAME": "bob"}
+    login["MLFLOW_TRACKING_PASSWORD"] = deployed.secret("mlflow_user_bob")
+    for more, sees_it in (({}, False), ({"NETRC": "/dev/null"}, True)):
+        command = [venv(deployed) / "bin/mlflow", "experiments", "search"]
+        rc, said = run(command, env=environment(deployed, tmp_path, **login, **more))
+        assert rc == 0 and "churn" in said and ("forecasting" in said) is sees_it, said
+
+
 @pytest.mark.parametrize("path", [f"mlflow/{name}" for name in ("users/list", "experiments/search")])
 def test_a_token_is_no_login(deployed, path):
     rc, said = run(

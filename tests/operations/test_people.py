@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -31,8 +32,9 @@ def files(folder) -> dict:
 
 @pytest.fixture(scope="module")
 def people(make_deployment) -> Deployment:
-    """With an inventory that init_inventory wrote, and one more user."""
+    """With an inventory that init_inventory wrote, one more user, and an IPv6 address."""
     deployment = make_deployment()
+    deployment.listen_on_ipv6()
     inventory = deployment.home / "begun here"
     deployment.play("playbooks/init_inventory.yml", inventory_path=str(inventory)).ok()
     deployment.inventory = inventory
@@ -146,6 +148,7 @@ def test_credentials_that_the_real_client_takes(running, user):
     home = running.home / "person"
     (home / ".mlflow").mkdir(parents=True, exist_ok=True)
     (home / ".mlflow/credentials").write_bytes((folder / "credentials").read_bytes())
+    assert f"MLFLOW_TRACKING_URI={running.url}\n" in (folder / "mlflow.env").read_text().replace("'", "")
     python = running.base / "mlflow/venvs/3.17.2/bin/python"
     bare = {"PATH": os.environ["PATH"]}
     by_file = {**bare, "HOME": str(home), "MLFLOW_TRACKING_URI": running.url}
@@ -157,6 +160,13 @@ def test_credentials_that_the_real_client_takes(running, user):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         # The admin Default, churn and forecasting, bob the last two: others see what they are granted.
         assert f"sees {({'admin': 3, 'bob': 2}).get(user, 0)}" in done.stdout, done.stderr
+
+
+def test_an_ipv6_address_stands_in_brackets(running):
+    inventory = f"INVENTORY={running.inventory}"
+    status = running.make("status", inventory).ok().out
+    assert re.search(rf"^mlflow \S+ +{re.escape(running.url)} +healthy ", status, re.MULTILINE), status
+    assert "proven: bob logged a run" in running.make("verify", inventory).ok().out
 
 
 def test_credentials_again(running):

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 import urllib.error
@@ -70,6 +71,12 @@ class Deployment:
         # Installing the same packages again and again takes them from the cache of the machine.
         cache = os.environ.get("UV_CACHE_DIR", os.path.expanduser("~/.cache/uv"))
         self.env.update(HOME=str(home), UV_CACHE_DIR=cache, ANSIBLE_NOCOLOR="1", **record.environment())
+
+    def listen_on_ipv6(self) -> None:
+        """On the loopback address, where this machine has it: it stands in brackets in every URL."""
+        with contextlib.suppress(OSError), socket.create_server(("::1", self.port), family=socket.AF_INET6):
+            self.settings["mlflow_bind_address"] = "::1"
+            self.url = f"http://[::1]:{self.port}"
 
     def variables(self, **more) -> dict:
         return {

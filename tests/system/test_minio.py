@@ -252,6 +252,7 @@ def here() -> Iterator[Site]:
         "stack_data_dir": str(folder / "data"),
         "stack_manager": "supervisor",
         "minio_system_user": account,
+        "minio_bind_address": "::1",
     }
     site = Site(folder, {"server": host}, **ports, **folders)
     site.port, site.account = ports["minio_port"], account
@@ -290,7 +291,7 @@ def test_a_program_of_ones_own_under_a_supervisor(here, publisher, tmp_path):
     assert here.must("site.yml", **own, minio_checksum=checksum)[0] > 0
     assert here.must("site.yml", **own, minio_checksum=checksum)[0] == 0
     python = str(here.folder / "base/minio/sdk/venv/bin/python")
-    writer = Keys(run_here, python, f"127.0.0.1:{here.port}", "writer", SECRETS[0])
+    writer = Keys(run_here, python, f"[::1]:{here.port}", "writer", SECRETS[0])
     assert writer.calls(("put", "datasets", "a", "text"), ("get", "datasets", "a")) == ["a", "text"]
     # It is not root who runs it, where root deploys.
     (pid,) = processes.running_from(str(here.folder / "base/minio/programs"))

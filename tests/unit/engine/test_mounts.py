@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from support.modules import run_module
 
@@ -105,11 +107,23 @@ def test_a_disk_without_inodes(mounted, tmp_path):
     assert disk(tmp_path, "/nowhere", files=50) == []
 
 
-@pytest.mark.parametrize("role", ["minio", "mlflow", "postgres"])
-def test_each_role_asks_whether_its_programs_run(role):
-    tasks = yaml.safe_load((ROOT / f"roles/{role}/tasks/preflight.yml").read_text())
+@pytest.mark.parametrize(
+    ("role", "in_docker", "folders"),
+    [
+        ("minio", False, ["/b/minio"]),
+        ("mlflow", False, ["/b/mlflow"]),
+        ("postgres", True, ["/b/postgres/client/venv"]),
+        ("postgres", False, []),  # Its programs come with the distribution's packages, and lie in /usr.
+    ],
+)
+def test_each_role_asks_whether_its_programs_run(role, in_docker, folders):
+    loader = DataLoader()
+    tasks = loader.load_from_file(f"{ROOT}/roles/{role}/tasks/preflight.yml", trusted_as_template=True)
     (look,) = [task["mlops.stack.host_check"] for task in tasks if "mlops.stack.host_check" in task]
-    assert "executable" in look
+    files = [path for name in ("main.yml", "main/main.yml") if (path := ROOT / f"roles/{role}/vars" / name).exists()]
+    variables = loader.load_from_file(str(files[0]), trusted_as_template=True)
+    variables |= {"stack_base_dir": "/b", "_postgres_in_docker": in_docker}
+    assert Templar(loader=loader, variables=variables).template(look["executable"]) == folders
 
 
 @pytest.mark.parametrize("value", ["other", ""])  # libpq looks for a service without a name, too.

@@ -155,7 +155,7 @@ def test_packages_that_cant_be_had_are_refused_together(laptop):
     """Each service tries its own, and what runs the one that is native."""
     with package_index() as index:
         index.files.clear()
-        said = laptop.play("site", mlflow_engine="native", stack_package_index_url=index.url())
+        said = laptop.make("deploy", "-e mlflow_engine=native", f"-e stack_package_index_url={index.url()}")
     for what in ("psycopg2-binary==2.9.12 into", "minio==", "supervisor==4.3.0 into", "mlflow[auth]==3.17.2, "):
         said.refused(f"Could not install {what}")
     said.refused("was not found in the package registry")
@@ -307,9 +307,7 @@ def test_an_image_is_built_again_without_a_cache(laptop, there, built_images):
         "stack_image_registry_user": there.user,
         "stack_image_registry_password": there.password,
     }
-    laptop.play("site", **login, mlflow_image_rebuild=True).refused(
-        "but no image of MLflow is built here: leave it out"
-    )
+    laptop.play("site", **login, mlflow_image_rebuild=True).refused("but no image of MLflow is built here: leave it")
     # With a recipe that no earlier run of the tests has left an image of.
     built = {**login, "mlflow_image": "", "mlflow_packages_extra": [f"colorama!=0.{os.getpid()}"]}
     planned = laptop.play("site", "--check", **built).ok()
@@ -381,7 +379,7 @@ def test_removed_with_the_data_nothing_is_left(laptop):
 
 
 def test_mlflow_alone_as_the_page_has_it(laptop):
-    """The inventory of docs/docker.md, in check mode: SQLite and a folder, and no other service."""
+    """The inventory and the commands of docs/docker.md: SQLite and a folder, and no other service."""
     section = (laptop.clone / "docs/docker.md").read_text().partition("## MLflow alone")[2].partition("\n## ")[0]
     (text,) = re.findall(r"^```yaml\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
     folder = laptop.clone / "inventories/mine"
@@ -394,3 +392,9 @@ def test_mlflow_alone_as_the_page_has_it(laptop):
     assert planned.changed > 0 and "Would start the service mlflow" in planned.out, planned.out
     assert f"sqlite:///{laptop.home}/.local/share/mlops-stack/mlflow/mlflow.db" in planned.out, planned.out
     assert not container_ids() and "postgres" not in planned.out and "minio" not in planned.out, planned.out
+    assert "\nmake deploy INVENTORY=mine\n" in section
+    words = ["INVENTORY=mine", f"ARGS=-e mlflow_port={laptop.ports['mlflow_port']}"]
+    done = laptop.run("make", "deploy", *words).ok()
+    assert list(container_ids()) == ["mlflow"] and re.search(r"^mlflow \S+ +\S+ +healthy ", done.out, re.MULTILINE)
+    laptop.run("make", "destroy", *words, "CONFIRM=yes", "DATA=yes").ok()
+    assert not container_ids()

@@ -116,10 +116,17 @@ def test_that_environment():
         "COMPOSE_PARALLEL_LIMIT": "-1",
         "COMPOSE_ANSI": "never",
     }
-    for name in ("PGHOSTADDR", "PGOPTIONS", "PGREQUIREPEER", "PGREQUIREAUTH", "PGPASSWORD", "PGSSLROOTCERT"):
+    for name in ("PGHOSTADDR", "PGOPTIONS", "PGREQUIREPEER", "PGPASSWORD", "PGSSLROOTCERT"):
         assert of_libpq[name] == ""
     # Of these, libpq refuses what is empty.
-    for name in ("PGCHANNELBINDING", "PGGSSENCMODE", "PGTARGETSESSIONATTRS", "PGSSLNEGOTIATION", "PGCONNECT_TIMEOUT"):
+    for name in (
+        "PGCHANNELBINDING",
+        "PGREQUIREAUTH",
+        "PGGSSENCMODE",
+        "PGTARGETSESSIONATTRS",
+        "PGSSLNEGOTIATION",
+        "PGCONNECT_TIMEOUT",
+    ):
         assert of_libpq[name]
     assert not [name for name in [*environment, *of_libpq] if not isinstance({**environment, **of_libpq}[name], str)]
 

@@ -17,6 +17,7 @@ from ansible_collections.mlops.stack.plugins.module_utils.mlflow_schema import (
     newer_schema,
     run_upgrade,
 )
+from ansible_collections.mlops.stack.plugins.module_utils.postgres_reader import PostgresReader
 
 try:
     import sqlalchemy
@@ -24,12 +25,12 @@ except ImportError:
     sqlalchemy = None
 
 
-class PostgresDatabase:
-    """A database by its SQLAlchemy URI, which holds no password."""
+class PostgresDatabase(PostgresReader):
+    """A database by its SQLAlchemy URI, which holds no password. What MLflow brings talks to it."""
 
     def __init__(self, uri, kind):
-        self.uri = self.place = uri
-        self.kind = kind
+        super().__init__(uri, kind)
+        self.uri = uri
         self.revision = self.head = ""
         self.loses_denials = False
 
@@ -52,6 +53,9 @@ class PostgresDatabase:
         finally:
             engine.dispose()
 
+    def rows(self, connection, query):
+        return connection.execute(sqlalchemy.text(query)).fetchall()
+
     def is_behind(self, root):
         known, self.head = known_revisions(os.path.join(root, *self.kind.scripts))
         self.revision = self.current_revision()
@@ -61,15 +65,6 @@ class PostgresDatabase:
         # The tables of experiments are made by the first start, one process after the other. Those of users would be made by
         # all workers at once, some of which fail then: so we make them.
         return self.revision != self.head and (self.revision != "" or self.kind is AUTH)
-
-    def current_revision(self):
-        """The database's revision from the first of the version tables that exists; '' for one that has none."""
-        with self.reading() as (connection, names):
-            for table in self.kind.tables:
-                if table in names:
-                    query = sqlalchemy.text(f"select version_num from {table}")  # noqa: S608 - our constants
-                    return connection.execute(query).scalar() or ""
-        return ""
 
     def diff(self):
         before = f"revision {self.revision}\n" if self.revision else ""
@@ -89,9 +84,3 @@ class PostgresDatabase:
             run_upgrade(self.kind, self.uri, "/", lock)
         except DatabaseError as error:
             raise DatabaseError(f"{self.uri} could not be upgraded and is as it was: {error}") from None
-
-    def select(self, queries):
-        """{table: rows} of those of QUERIES whose table exists."""
-        with self.reading() as (connection, names):
-            there = {table: query for table, query in queries.items() if table in names}
-            return {table: connection.execute(sqlalchemy.text(query)).fetchall() for table, query in there.items()}

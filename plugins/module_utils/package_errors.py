@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from .package_files import normalized
+
 CHOOSE = "choose a version that the package index has, or name another index in stack_package_index_url"
 REACH = "let this host reach the package index (stack_http_proxy, stack_ca_path), or name another one in stack_package_index_url"
 LOG_IN = "give an index with a login that it takes in stack_package_index_url"
@@ -61,10 +63,8 @@ def absent(output: str, requirements: Iterable[str]) -> str:
     text = _text(output)
     found = ABSENT.search(text)
     name = next(filter(None, found.groups())) if found and "could not be queried" not in text else ""
-    names = [re.match(r"[\w.-]*", line)[0] for line in requirements if ";" not in line]
-    return (
-        name if re.sub("[-_.]+", "-", name).lower() in [re.sub("[-_.]+", "-", known).lower() for known in names] else ""
-    )
+    names = {normalized(re.match(r"[\w.-]*", line)[0]) for line in requirements if ";" not in line}
+    return name if normalized(name) in names else ""
 
 
 def reason(output: str) -> str:

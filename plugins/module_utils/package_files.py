@@ -40,17 +40,18 @@ def damaged_files(path: str) -> dict[str, str]:
     return found
 
 
-def _normalized(name: str) -> str:
+def normalized(name: str) -> str:
+    """The name of a package as indexes compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def absent_packages(path: str, requirements: list[str]) -> list[str]:
     """The packages of REQUIREMENTS that are not in the environment at PATH. Those with a condition, and mere files, are left out."""
     folders = glob.glob(os.path.join(glob.escape(path), "lib", "python3*", "site-packages", "*.dist-info"))
-    there = {_normalized(os.path.basename(folder).partition("-")[0]) for folder in folders}
+    there = {normalized(os.path.basename(folder).partition("-")[0]) for folder in folders}
     named = (
         re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^]]*\])?\s*(?=[=<>!~@]|\Z)", each)
         for each in requirements
         if ";" not in each
     )
-    return [found[1] for found in named if found and _normalized(found[1]) not in there]
+    return [found[1] for found in named if found and normalized(found[1]) not in there]

@@ -42,21 +42,21 @@ class PostgresReader:
         except psycopg2.Error as error:
             raise DatabaseError(f"The database {self.place} can't be read ({' '.join(str(error).split())}).") from None
 
+    def rows(self, cursor, query):
+        """What a query of ours returns."""
+        cursor.execute(query)
+        return cursor.fetchall()
+
     def current_revision(self):
         """The database's revision from the first of the version tables that exists; '' for one that has none."""
         with self.reading() as (cursor, names):
             for table in self.kind.tables:
                 if table in names:
-                    cursor.execute(f"select version_num from {table}")  # noqa: S608 - our constants
-                    row = cursor.fetchone()
-                    return row[0] if row else ""
+                    found = self.rows(cursor, f"select version_num from {table}")  # noqa: S608 - our constants
+                    return found[0][0] or "" if found else ""
         return ""
 
     def select(self, queries):
         """{table: rows} of those of QUERIES whose table exists."""
-        found = {}
         with self.reading() as (cursor, names):
-            for table in names & queries.keys():
-                cursor.execute(queries[table])
-                found[table] = cursor.fetchall()
-        return found
+            return {table: self.rows(cursor, query) for table, query in queries.items() if table in names}

@@ -53,8 +53,8 @@ class PostgresDatabase(PostgresReader):
         finally:
             engine.dispose()
 
-    def rows(self, connection, query):
-        return connection.execute(sqlalchemy.text(query)).fetchall()
+    def rows(self, session, query):
+        return session.execute(sqlalchemy.text(query)).fetchall()
 
     def is_behind(self, root):
         known, self.head = known_revisions(os.path.join(root, *self.kind.scripts))

@@ -42,10 +42,10 @@ class PostgresReader:
         except psycopg2.Error as error:
             raise DatabaseError(f"The database {self.place} can't be read ({' '.join(str(error).split())}).") from None
 
-    def rows(self, cursor, query):
+    def rows(self, session, query):
         """What a query of ours returns."""
-        cursor.execute(query)
-        return cursor.fetchall()
+        session.execute(query)
+        return session.fetchall()
 
     def current_revision(self):
         """The database's revision from the first of the version tables that exists; '' for one that has none."""
